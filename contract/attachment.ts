@@ -1,0 +1,91 @@
+import type { Role, VolumeRef } from './volume.ts';
+
+/** How a volume is exported and opened: the source of a copy is never writable. */
+export type AccessMode = 'ro' | 'rw';
+
+/**
+ * Everything acquired for one volume on one host, the unit that is undone.
+ * `exported` is missing where createExport's answer was lost: the undo then finds it by id.
+ */
+export type Attachment = {
+  id: string;
+  volume: VolumeRef;
+  role: Role;
+  accessMode: AccessMode;
+  /** Who holds it, so that others can be told and orphans can be recognised. */
+  owner: Owner;
+  exported?: ExportRef;
+};
+
+/** The workflow an attachment belongs to. A reset keeps both, a new start changes the run id. */
+export type Owner = { workflowId: string; firstRunId: string; hostId: string };
+
+/** What createExport made. The serial is what the host must read back before it writes. */
+export type ExportRef = {
+  /** Path or IQN: how the export is called at the backend. */
+  name: string;
+  /** Made from the volume's identity; at most 36 characters (SCSI VPD page 0x80 of tgt). */
+  serial: string;
+  sizeBytes: number;
+  /** The never-written mark as it was before this attachment's first writable export. */
+  readsAsZeros: boolean;
+};
+
+/**
+ * What a backend must know of a host to let it in; the keys are os-brick's
+ * (os_brick.initiator.connector.get_connector_properties).
+ */
+export type ConnectorProperties = {
+  host: string;
+  ip: string;
+  platform: string;
+  os_type: string;
+  multipath: boolean;
+  do_local_attach: boolean;
+  /** IQN of the host's iSCSI initiator; absent where the host cannot connect iSCSI. */
+  initiator?: string;
+  /** Connection types this host can connect now. */
+  protocols: Protocol[];
+  /** Why it cannot connect the others: connection type to sentence. */
+  unavailable: Partial<Record<Protocol, string>>;
+};
+
+export type Protocol = 'local' | 'iscsi';
+
+/** Data of a `local` connection: a path on the host that owns the storage. */
+export type LocalData = {
+  device_path: string;
+  access_mode: AccessMode;
+  encrypted: boolean;
+};
+
+/** Data of an `iscsi` connection, keys as Cinder's targets/iscsi.py gives them. */
+export type IscsiData = {
+  target_portal: string;
+  target_iqn: string;
+  target_lun: number;
+  auth_method: 'CHAP';
+  auth_username: string;
+  auth_password: string;
+  access_mode: AccessMode;
+  encrypted: boolean;
+};
+
+/** What a host needs to reach an export. */
+export type ConnectionInfo =
+  { driverVolumeType: 'local'; data: LocalData } | { driverVolumeType: 'iscsi'; data: IscsiData };
+
+/** One field sealed for the way through Temporal: AES-256-GCM, base64. */
+export type Sealed = { sealed: string; keyId: string };
+
+/** Connection info as it stands in histories and claims: harmless fields open, others sealed. */
+export type SealedConnectionInfo = {
+  driverVolumeType: Protocol;
+  data: Record<string, string | number | boolean | Sealed>;
+};
+
+/** A connected volume as the host sees it. */
+export type Device = { path: string; sizeBytes: number; accessMode: AccessMode };
+
+/** What the device itself says it is, read back past everything that was told about it. */
+export type DeviceIdentity = { serial: string; sizeBytes: number };

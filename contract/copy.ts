@@ -1,0 +1,111 @@
+import type { Device } from './attachment.ts';
+import type { TimeLimits } from './limits.ts';
+import type { VolumeRef } from './volume.ts';
+
+/** Which program moves the bytes: GNU dd, or plain file reads and writes where dd cannot open. */
+export type EngineName = 'dd' | 'file';
+
+/** Best effort by the I/O scheduler (ionice(1)): 1 realtime, 2 best effort, 3 idle. */
+export type IoPriority = { class: 1 | 2 | 3; level?: number };
+
+/** How a copy is done; what is left out has the default in its comment. */
+export type CopyOptions = {
+  /** Default `dd`. */
+  engine?: EngineName;
+  /** Bytes of one request, as text in dd's own notation, for example `1M` (the default). */
+  blockSize?: string;
+  /** Default: the host's configuration, else unlimited. */
+  bytesPerSecond?: number;
+  /** Default: the host's configuration, else the worker's own priority. */
+  ionice?: IoPriority;
+  /** Default `full`: the destination is compared with the source after the copy. */
+  verify?: 'off' | 'full';
+};
+
+/** The argument of the workflow `copyVolume`. */
+export type CopyInput = {
+  source: VolumeRef;
+  destination: VolumeRef;
+  /** Host id of the mover that attaches both and copies. */
+  host: string;
+  options: CopyOptions;
+  limits: TimeLimits;
+};
+
+/** Consecutive bytes given to one engine run. Unit: bytes. */
+export type ByteRange = { offset: number; length: number };
+
+/** A choice and why it was made, for the report. */
+export type Reasoned<T> = { value: T; because: string };
+
+/** What planCopy found out and decided; a resume of the same copy keeps it. */
+export type CopyPlan = {
+  engine: Reasoned<EngineName>;
+  /** Exactly this many bytes are copied: the source's. */
+  bytesTotal: number;
+  /** Bytes of one request. */
+  blockBytes: number;
+  /** Bytes between two flushes, each recorded as done: the most that is copied again. */
+  rangeBytes: number;
+  /** O_DIRECT on each side, as probed. */
+  sourceDirect: Reasoned<boolean>;
+  destinationDirect: Reasoned<boolean>;
+  /** Leave all-zero blocks out: only where the destination is known to read as zeros. */
+  skipZeros: Reasoned<boolean>;
+  throttle: Reasoned<ThrottleKind>;
+  bytesPerSecond?: number;
+  ionice?: IoPriority;
+};
+
+/** How a bandwidth limit is kept; `paced` needs nothing of the host. */
+export type ThrottleKind = 'none' | 'cgroup-v1' | 'cgroup-v2' | 'paced';
+
+/** A copier's ends on one host. */
+export type CopyEnds = { source: Device; destination: Device };
+
+/** Heartbeat of the data steps. Percent, ETA and resume use `bytesFlushed` alone. */
+export type CopyProgress = {
+  bytesFlushed: number;
+  /** Handed to the device, not yet known to be on it. */
+  bytesSubmitted: number;
+  bytesTotal: number;
+  bytesPerSecond: number;
+  attempt: number;
+  /** Pid of the program that moves the bytes, absent between two ranges. */
+  copierPid?: number;
+  /** Ranges known to be flushed, merged. */
+  flushed: ByteRange[];
+};
+
+/** Result of copyData. */
+export type CopyResult = {
+  bytes: number;
+  seconds: number;
+  mbPerSecond: number;
+  attempts: number;
+  /** Bytes that a later attempt moved once more because their flush was not recorded. */
+  bytesCopiedAgain: number;
+};
+
+/** Heartbeat of verifyCopy. */
+export type VerifyProgress = {
+  bytesCompared: number;
+  bytesTotal: number;
+  bytesPerSecond: number;
+};
+
+export type VerifyResult = { mode: 'off' | 'full'; bytesCompared: number; seconds: number };
+
+/** An acquisition that could not be released safely and is listed until it is. */
+export type Held = { attachmentId: string; volume: VolumeRef; what: string; because: string };
+
+/** How a copy ended; the workflow's result. */
+export type CopyReport = {
+  source: VolumeRef;
+  destination: VolumeRef;
+  host: string;
+  plan: CopyPlan;
+  copied: CopyResult;
+  verified: VerifyResult;
+  held: Held[];
+};

@@ -1,0 +1,313 @@
+/**
+ * The one catalogue of errors. Nothing throws a bare Error across a port.
+ *
+ * class: `retry` may go away by itself; `operator` waits for a person to mend something;
+ * `user` asked for something that cannot be; `bug` is ours.
+ */
+export type ErrorClass = 'retry' | 'operator' | 'user' | 'bug';
+
+type Entry = { class: ErrorClass; sentence: string; whatToDo: string };
+
+export const catalogue = {
+  // What was asked for
+  BadVolumeName: {
+    class: 'user',
+    sentence: '"{text}" does not name a volume',
+    whatToDo: 'Write backend:id, for example file:disk1.',
+  },
+  UnknownBackend: {
+    class: 'user',
+    sentence: 'no backend is called "{backend}"',
+    whatToDo: 'See `dray config` for the configured backends, and start the worker that serves it.',
+  },
+  VolumeNotFound: {
+    class: 'user',
+    sentence: 'volume {volume} does not exist',
+    whatToDo: 'List the volumes with `dray volume list {backend}`.',
+  },
+  VolumeExists: {
+    class: 'user',
+    sentence: 'volume {volume} exists already',
+    whatToDo: 'Choose another id, or delete the volume first.',
+  },
+  VolumeBusy: {
+    class: 'user',
+    sentence: 'volume {volume} is reserved by {holder}',
+    whatToDo: 'Wait until that copy has ended, or cancel it with `dray cancel`.',
+  },
+  SameVolume: {
+    class: 'user',
+    sentence: 'source and destination are both {volume}',
+    whatToDo: 'Name two different volumes.',
+  },
+  BadSize: {
+    class: 'user',
+    sentence: 'a size of {size} is not possible: {because}',
+    whatToDo: 'Give a whole number of 512-byte sectors, at least one, for example 10GiB.',
+  },
+  DestinationTooSmall: {
+    class: 'user',
+    sentence:
+      'destination {destination} has {destinationBytes} bytes, source {source} has {sourceBytes}',
+    whatToDo: 'Use a destination that is at least as large as the source.',
+  },
+  BadBlockSize: {
+    class: 'user',
+    sentence: 'block size "{blockSize}" is not usable: {because}',
+    whatToDo: 'Give a whole number with an optional unit, for example 512K, 1M or 64M.',
+  },
+  BadOption: {
+    class: 'user',
+    sentence: '{option}: {because}',
+    whatToDo: 'See `dray --help`.',
+  },
+  ConfigUnreadable: {
+    class: 'user',
+    sentence: 'configuration {file} cannot be read: {because}',
+    whatToDo: 'Give a readable YAML file with --config or DRAY_CONFIG.',
+  },
+  ConfigInvalid: {
+    class: 'user',
+    sentence: 'configuration {file}: {problems}',
+    whatToDo: 'Mend the named keys; docs/configuration.md lists them all.',
+  },
+  WorkflowNotFound: {
+    class: 'user',
+    sentence: 'no copy is called "{id}"',
+    whatToDo: 'List the copies with `dray list`.',
+  },
+  CopyRunning: {
+    class: 'user',
+    sentence: 'a copy of {volume} is already running as {workflowId}',
+    whatToDo: 'Watch it with `dray watch {workflowId}`.',
+  },
+  DecisionRefused: {
+    class: 'user',
+    sentence: 'decision "{decision}" for step "{step}" was refused: {because}',
+    whatToDo: 'See `dray show` for the parked steps and what each accepts.',
+  },
+  EncryptionUnsupported: {
+    class: 'user',
+    sentence: 'volume {volume} is encrypted, and this host has no encryptor for it',
+    whatToDo: 'Copy an unencrypted volume, or use a host with the encryptor.',
+  },
+  DeleteReserved: {
+    class: 'user',
+    sentence: 'volume {volume} cannot be deleted while {holder} holds it',
+    whatToDo: 'Wait until that copy has ended, or cancel it with `dray cancel`.',
+  },
+
+  // Temporal
+  TemporalUnreachable: {
+    class: 'operator',
+    sentence: 'Temporal does not answer at {address}: {because}',
+    whatToDo: 'Start it with `dray server`, or name another address in the configuration.',
+  },
+  TemporalBinaryMissing: {
+    class: 'operator',
+    sentence: 'no temporal program could be found: {tried}',
+    whatToDo: 'Install one of the named sources, or set temporal.binary in the configuration.',
+  },
+
+  // The host
+  ToolMissing: {
+    class: 'operator',
+    sentence: 'program {tool} is not installed on {host}',
+    whatToDo: 'Install the Debian package {package}.',
+  },
+  ToolFailed: {
+    class: 'retry',
+    sentence: '{tool} failed with {status}: {stderr}',
+    whatToDo: "Read the program's own words; the step is repeated by itself.",
+  },
+  ProtocolUnavailable: {
+    class: 'operator',
+    sentence: 'host {host} cannot connect {protocol}: {because}',
+    whatToDo: 'Mend the named cause on that host, then decide `retry`.',
+  },
+  StateUnwritable: {
+    class: 'operator',
+    sentence: 'state directory {path} cannot be written: {because}',
+    whatToDo: 'Make it writable for the worker, or name another one in the configuration.',
+  },
+  StateDamaged: {
+    class: 'operator',
+    sentence: 'file {path} is damaged: {because}',
+    whatToDo: 'Restore it or, if its contents are known not to matter, remove it.',
+  },
+  WorkerSuperseded: {
+    class: 'retry',
+    sentence: 'another worker has taken over host {host} with epoch {epoch}',
+    whatToDo: 'Nothing: this worker ends and the other one goes on.',
+  },
+  HostGone: {
+    class: 'operator',
+    sentence: 'no worker answered on {queue}',
+    whatToDo: 'Start `dray worker` there, then decide `retry`.',
+  },
+  StepTimedOut: {
+    class: 'retry',
+    sentence: 'step {step} gave no answer in time; whether it took effect is not known',
+    whatToDo: 'Look at the worker of that step; the step can be repeated safely.',
+  },
+  KeyMissing: {
+    class: 'operator',
+    sentence: 'sealing key {keyId} is not on this host',
+    whatToDo: 'Import it with `dray key import`, then decide `retry`.',
+  },
+  SealBroken: {
+    class: 'operator',
+    sentence: 'a sealed field cannot be opened with key {keyId}',
+    whatToDo: 'The key or the data were changed; import the right key, then decide `retry`.',
+  },
+
+  // Storage
+  BackendUnavailable: {
+    class: 'retry',
+    sentence: 'backend {backend} does not answer: {because}',
+    whatToDo: 'Start the storage service; the step is repeated by itself.',
+  },
+  ForeignRoot: {
+    class: 'operator',
+    sentence: 'directory {path} belongs to another storage root ({found}, expected {expected})',
+    whatToDo: 'Mount the right directory, or mend the configuration.',
+  },
+  StorageFull: {
+    class: 'operator',
+    sentence: 'no space is left on {path}',
+    whatToDo: 'Make room there, then decide `retry`.',
+  },
+  SessionsRemain: {
+    class: 'retry',
+    sentence: 'target {target} still has sessions of {initiators}',
+    whatToDo: 'Disconnect them on that host, or decide `force`.',
+  },
+
+  // Attach and detach
+  TargetUnreachable: {
+    class: 'retry',
+    sentence: 'target {target} at {portal} does not answer: {because}',
+    whatToDo: 'Start the target service; the step is repeated by itself.',
+  },
+  LoginRefused: {
+    class: 'operator',
+    sentence: 'target {target} at {portal} refused the login: {because}',
+    whatToDo: 'Check secret and access list at the target, then decide `retry`.',
+  },
+  DeviceBusy: {
+    class: 'operator',
+    sentence: 'device {device} of volume {volume} is in use: {because}',
+    whatToDo: 'Unmount or release it, then decide `retry`.',
+  },
+  WrongDevice: {
+    class: 'operator',
+    sentence: 'device {device} is not volume {volume}: {because}',
+    whatToDo: 'Nothing was written. Look for a stale device or a wrong export, then decide.',
+  },
+  DisconnectFailed: {
+    class: 'retry',
+    sentence: 'device {device} cannot be disconnected: {because}',
+    whatToDo: 'See what holds it on that host; the step is repeated by itself.',
+  },
+
+  // The copy
+  DeviceLost: {
+    class: 'retry',
+    sentence: 'the {role} device {device} is gone: {because}',
+    whatToDo: 'Nothing: the volume is attached anew and the copy goes on.',
+  },
+  CopierFenced: {
+    class: 'retry',
+    sentence: 'this attempt no longer has the right to write {volume}',
+    whatToDo: 'Nothing: another attempt has taken over.',
+  },
+  CopierStuck: {
+    class: 'operator',
+    sentence: 'copier {pid} on {host} holds {volume} and cannot be killed',
+    whatToDo: 'It hangs in the kernel: bring its storage back or reboot the host, then `retry`.',
+  },
+  CopyStalled: {
+    class: 'operator',
+    sentence: 'no byte was flushed in {attempts} attempts and {seconds} s: {because}',
+    whatToDo: 'Mend the named cause, then decide `retry`: the copy goes on where it stopped.',
+  },
+  SourceUnreadable: {
+    class: 'operator',
+    sentence: 'source {device} cannot be read: {because}',
+    whatToDo: 'Repair the source, then decide `retry`, or `rollBack`.',
+  },
+  DestinationFull: {
+    class: 'operator',
+    sentence: 'destination {device} is full: {because}',
+    whatToDo: 'Make room on its storage, then decide `retry`, or `rollBack`.',
+  },
+  DestinationUnwritable: {
+    class: 'retry',
+    sentence: 'destination {device} cannot be written: {because}',
+    whatToDo: 'Repair the destination; the copy goes on where it stopped.',
+  },
+  ShortCopy: {
+    class: 'retry',
+    sentence: '{tool} moved {moved} bytes of {expected}',
+    whatToDo: 'The range is copied again by itself; check the size of the source if it stays.',
+  },
+  CopierFailed: {
+    class: 'retry',
+    sentence: 'copier ended with {status}: {stderr}',
+    whatToDo: 'The copy goes on where the last flushed range ended.',
+  },
+  VerifyFailed: {
+    class: 'operator',
+    sentence: 'destination differs from source at byte {offset}',
+    whatToDo: 'Do not use the destination. Decide `retry` to compare again, or `rollBack`.',
+  },
+  RevokeImpossible: {
+    class: 'operator',
+    sentence: 'access of {host} to {volume} cannot be taken away by backend {backend}',
+    whatToDo: 'Power the host off, then decide `force` and state so.',
+  },
+
+  Unexpected: {
+    class: 'bug',
+    sentence: 'something that was not foreseen: {because}',
+    whatToDo: "Please report this with the worker's log.",
+  },
+} as const satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}`
+  ? P | Placeholders<Rest>
+  : never;
+
+/** What a sentence and its advice have to be filled with. */
+export type ErrorParams<C extends ErrorCode> = Record<
+  Placeholders<(typeof catalogue)[C]['sentence']> | Placeholders<(typeof catalogue)[C]['whatToDo']>,
+  string | number
+>;
+
+function fill(template: string, params: Record<string, string | number>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? `{${name}}`));
+}
+
+/** An error of the catalogue. `message` is its sentence, filled. */
+export class DrayError<C extends ErrorCode = ErrorCode> extends Error {
+  readonly code: C;
+  readonly class: ErrorClass;
+  readonly whatToDo: string;
+
+  constructor(code: C, params: ErrorParams<C>, options?: { cause?: unknown }) {
+    super(fill(catalogue[code].sentence, params), options);
+    this.name = 'DrayError';
+    this.code = code;
+    this.class = catalogue[code].class;
+    this.whatToDo = fill(catalogue[code].whatToDo, params);
+  }
+}
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(catalogue, code);
+}
+
+/** The details an error carries through Temporal, beside its code as failure type. */
+export type ErrorDetails = { class: ErrorClass; whatToDo: string };

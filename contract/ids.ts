@@ -1,0 +1,25 @@
+import type { Role, VolumeRef } from './volume.ts';
+import { formatVolume } from './volume.ts';
+
+/** One open copy a source volume: Temporal keeps a workflow id unique among the open ones. */
+export function copyWorkflowId(source: VolumeRef): string {
+  return `copy/${formatVolume(source)}`;
+}
+
+/** The workflow that releases what an ended workflow still holds. */
+export function releaseWorkflowId(attachmentId: string): string {
+  return `release/${attachmentId}`;
+}
+
+/**
+ * Derived and never random, so that a reset of the workflow finds what it holds.
+ * `move` counts the hosts the attachment has been on.
+ */
+export function attachmentId(
+  workflowId: string,
+  firstRunId: string,
+  role: Role,
+  move: number,
+): string {
+  return [workflowId.replace(/[/:]/g, '.'), firstRunId, role, move].join('.');
+}

@@ -1,0 +1,58 @@
+import type { Role, VolumeRef } from './volume.ts';
+
+/** What a person may decide about a parked step. */
+export const DECISIONS = ['retry', 'skip', 'force', 'rollBack', 'move'] as const;
+export type DecisionKind = (typeof DECISIONS)[number];
+
+/** Argument of the Update and of the Signal `decide`. */
+export type Decision = {
+  /** Name of the parked step, as `dray show` prints it, for example `source.connectVolume`. */
+  step: string;
+  decision: DecisionKind;
+  /** Kept in the history and in the report. */
+  reason: string;
+  /** For `move`: the host id to go on with. */
+  host?: string;
+  /** For `force`: the person states that the host is powered off. */
+  hostIsOff?: boolean;
+};
+
+/** The Update answers what was accepted; the Signal of the same name answers nothing. */
+export const DECIDE_UPDATE = 'decide';
+export const DECIDE_SIGNAL = 'decideBySignal';
+export const STATUS_QUERY = 'status';
+
+/** One step that waits for a decision. */
+export type ParkedStep = {
+  step: string;
+  volume?: VolumeRef;
+  role?: Role;
+  /** Catalogue code of the last failure. */
+  code: string;
+  message: string;
+  whatToDo: string;
+  /** ISO 8601. */
+  since: string;
+  /** The decisions that are accepted for this step. */
+  accepts: DecisionKind[];
+};
+
+export type Phase =
+  | 'preparing'
+  | 'attaching'
+  | 'copying'
+  | 'verifying'
+  | 'detaching'
+  | 'done'
+  | 'failed'
+  | 'cancelled';
+
+/** Answer of the query `status`. */
+export type CopyStatus = {
+  phase: Phase;
+  host: string;
+  parked: ParkedStep[];
+  decisions: (Decision & { at: string })[];
+  /** Why the copy is being rolled back, when it is. */
+  failure?: { code: string; message: string };
+};

@@ -1,0 +1,17 @@
+/** Workflows and what belongs to no host and no backend. */
+export const WORKFLOW_QUEUE = 'dray';
+
+/** Where a backend can be driven: the same call whether the storage is local or remote. */
+export function backendQueue(backend: string): string {
+  return `backend/${backend}`;
+}
+
+/** Attach, detach, probe and fence on one host. Never waits behind a copy. */
+export function hostQueue(hostId: string): string {
+  return `host/${hostId}`;
+}
+
+/** The data: its slots are the number of copies a host runs at once. */
+export function copyQueue(hostId: string): string {
+  return `host/${hostId}/copy`;
+}

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { DrayError } from '../contract/errors.ts';
+
+/** errno name of a failed system call, for example `ENOENT`. */
+export function errnoOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function writeBeside(path: string, text: string, mode: number): Promise<string> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const file = await open(temporary, 'wx', mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return temporary;
+}
+
+async function place(
+  path: string,
+  text: string,
+  mode: number,
+  put: (from: string, to: string) => Promise<void>,
+): Promise<void> {
+  let temporary: string | undefined;
+  try {
+    temporary = await writeBeside(path, text, mode);
+    await put(temporary, path);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw error;
+    if (errnoOf(error) === 'ENOSPC') {
+      throw new DrayError('StorageFull', { path: dirname(path) }, { cause: error });
+    }
+    const because = (error as Error).message;
+    throw new DrayError('StateUnwritable', { path: dirname(path), because }, { cause: error });
+  } finally {
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined);
+  }
+  await syncDirectory(dirname(path));
+}
+
+/**
+ * Replaces a file so that a crash at any point leaves the old or the new text whole, and returns
+ * when the new one is durable. @throws StateUnwritable, StorageFull
+ */
+export async function writeAtomic(path: string, text: string, mode = 0o600): Promise<void> {
+  await place(path, text, mode, rename);
+}
+
+/**
+ * As writeAtomic, but only one of several writers succeeds. Answers whether it was this one.
+ * @throws StateUnwritable, StorageFull
+ */
+export async function createExclusive(path: string, text: string, mode = 0o600): Promise<boolean> {
+  try {
+    await place(path, text, mode, link);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes a file durably; answers whether it was there. */
+export async function removeDurably(path: string): Promise<boolean> {
+  try {
+    await rm(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw new DrayError(
+      'StateUnwritable',
+      { path: dirname(path), because: (error as Error).message },
+      { cause: error },
+    );
+  }
+  await syncDirectory(dirname(path));
+  return true;
+}
+
+/** The file's JSON, checked; undefined when there is no file. @throws StateDamaged */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    const because = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+    throw new DrayError('StateDamaged', { path, because }, { cause: error });
+  }
+}

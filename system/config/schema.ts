@@ -1,0 +1,104 @@
+import { hostname } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { DEFAULT_LIMITS } from '../../contract/limits.ts';
+import { BACKEND_NAME, VOLUME_ID } from '../../contract/volume.ts';
+
+const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
+const seconds = z.number().positive();
+const hostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, 'must look like a host name');
+const portal = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/, 'must be host:port');
+const iqn = z.string().regex(/^iqn\.\d{4}-\d{2}\.[\w.:-]{1,190}$/, 'must be an IQN (RFC 3720)');
+
+/** A directory of raw volumes, connection type `local`. */
+const fileBackend = z.strictObject({
+  type: z.literal('file'),
+  root: absolutePath,
+  /** Host id of the one worker that serves it. Default: this host. */
+  host: hostId.optional(),
+});
+
+/** iSCSI targets over raw files or block devices, served by tgtd. */
+const tgtBackend = z.strictObject({
+  type: z.literal('tgt'),
+  root: absolutePath,
+  host: hostId.optional(),
+  /** Where initiators reach the targets. */
+  portal: portal.default('127.0.0.1:3260'),
+  /** tgtd's control port (`tgtadm -C`). */
+  controlPort: z.int().min(0).max(65535).default(0),
+  /** Start and watch a tgtd of our own on that control port and portal; else one must run. */
+  managed: z.boolean().default(false),
+  /** Existing block devices offered as volumes: id to path. */
+  devices: z.record(z.string().regex(VOLUME_ID), absolutePath).default({}),
+});
+
+export const configSchema = z.strictObject({
+  /** Host id of this worker; the name other commands use for it. Default: the host's name. */
+  host: hostId.default(() => hostname()),
+  /** Default: $XDG_STATE_HOME/drayage, or ~/.local/state/drayage. */
+  stateDir: absolutePath,
+  temporal: z
+    .strictObject({
+      /** `host:port` of a running server; nothing is started then. */
+      address: z.string().optional(),
+      namespace: z.string().optional(),
+      /** Profile of the Temporal CLI's own configuration file (envconfig). */
+      profile: z.string().optional(),
+      /** The temporal program, where it is not on PATH. */
+      binary: absolutePath.optional(),
+      /** Ports of `dray server`. */
+      port: z.int().min(1).max(65535).default(7233),
+      uiPort: z.int().min(1).max(65535).default(8233),
+    })
+    .prefault({}),
+  backends: z
+    .record(
+      z.string().regex(BACKEND_NAME, 'must be lower case letters, digits and -'),
+      z.discriminatedUnion('type', [fileBackend, tgtBackend]),
+    )
+    .default({}),
+  iscsi: z
+    .strictObject({
+      /** Default: made from the host id. */
+      initiator: iqn.optional(),
+    })
+    .prefault({}),
+  copy: z
+    .strictObject({
+      /** Copies this host runs at once. */
+      slots: z.int().min(1).max(64).default(2),
+      /** Limit of every copy on this host, in bytes a second. Default: none. */
+      bytesPerSecond: z.int().positive().optional(),
+      /** ionice class (1 realtime, 2 best effort, 3 idle) and level (0 to 7). Default: unchanged. */
+      ionice: z
+        .strictObject({
+          class: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+          level: z.int().min(0).max(7).optional(),
+        })
+        .optional(),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      heartbeatSeconds: seconds.default(DEFAULT_LIMITS.heartbeatSeconds),
+      stepSeconds: seconds.default(DEFAULT_LIMITS.stepSeconds),
+      scheduleToStartSeconds: seconds.default(DEFAULT_LIMITS.scheduleToStartSeconds),
+      patienceSeconds: seconds.default(DEFAULT_LIMITS.patienceSeconds),
+      retryInitialSeconds: seconds.default(DEFAULT_LIMITS.retryInitialSeconds),
+      retryMaximumSeconds: seconds.default(DEFAULT_LIMITS.retryMaximumSeconds),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+      /** People read `pretty`, machines `json`. */
+      format: z.enum(['json', 'pretty']).default('json'),
+    })
+    .prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type BackendConfig = Config['backends'][string];
+export type FileBackendConfig = Extract<BackendConfig, { type: 'file' }>;
+export type TgtBackendConfig = Extract<BackendConfig, { type: 'tgt' }>;

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from './atomic-file.ts';
+
+/** A process that cannot be mistaken for a later one with the same pid. */
+export type ProcessId = { pid: number; startTicks: number };
+
+/** Start time in clock ticks since boot, field 22 of proc(5)'s stat; undefined when it is gone. */
+function startTicksOf(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended: it holds neither files nor memory.
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
+    throw error;
+  }
+}
+
+export function identifyProcess(pid: number): ProcessId | undefined {
+  const startTicks = startTicksOf(pid);
+  return startTicks === undefined ? undefined : { pid, startTicks };
+}
+
+export function isAlive(process: ProcessId): boolean {
+  return startTicksOf(process.pid) === process.startTicks;
+}
+
+/** Waits until the process has ended; answers whether it has. */
+export async function waitForEnd(process: ProcessId, seconds: number): Promise<boolean> {
+  const deadline = performance.now() + seconds * 1000;
+  while (isAlive(process)) {
+    if (performance.now() > deadline) return false;
+    await sleep(20);
+  }
+  return true;
+}
+
+/** Sends the signal to exactly this process and waits; answers whether it has ended. */
+export async function endProcess(
+  target: ProcessId,
+  signal: 'SIGTERM' | 'SIGKILL',
+  seconds: number,
+): Promise<boolean> {
+  if (isAlive(target)) {
+    try {
+      process.kill(target.pid, signal);
+    } catch (error) {
+      if (errnoOf(error) !== 'ESRCH') throw error;
+    }
+  }
+  return waitForEnd(target, seconds);
+}
+
+/**
+ * Who holds a flock(2) on the file, from proc(5)'s locks: the pid that took it. A copier keeps its
+ * pid from flock(1) to dd, since each program of the chain replaces the one before.
+ */
+export async function flockHolders(path: string): Promise<ProcessId[]> {
+  let inode: number;
+  try {
+    inode = (await stat(path)).ino;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+  const lines = (await readFile('/proc/locks', 'utf8')).split('\n');
+  return lines
+    .map((line) => line.trim().split(/\s+/))
+    .filter((words) => words[1] === 'FLOCK' && words[5]?.split(':')[2] === String(inode))
+    .map((words) => identifyProcess(Number(words[4])))
+    .filter((holder) => holder !== undefined);
+}
+
+/** Pids whose command line has every one of the given words. */
+export async function findProcesses(...words: string[]): Promise<ProcessId[]> {
+  const found: ProcessId[] = [];
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const line = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+    const args = line.split('\0');
+    if (words.every((word) => args.some((arg) => arg.includes(word)))) {
+      const id = identifyProcess(Number(entry));
+      if (id !== undefined) found.push(id);
+    }
+  }
+  return found;
+}

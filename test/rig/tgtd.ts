@@ -31,8 +31,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Control ports are file names, `socket.<port>`, below systemd's and above reserved numbers. */
-export const randomControlPort = (): number => randomInt(1024, 65_536);
+/** tgtd takes 0 to 32767. */
+export const randomControlPort = (): number => randomInt(1024, 32_768);
 
 /** Output of `tgtadm -C <port> --lld iscsi <args>`. @throws ToolFailed */
 export async function tgtadm(controlPort: number, ...args: string[]): Promise<string> {

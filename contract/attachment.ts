@@ -17,8 +17,15 @@ export type Attachment = {
   exported?: ExportRef;
 };
 
-/** The workflow an attachment belongs to. A reset keeps both, a new start changes the run id. */
-export type Owner = { workflowId: string; firstRunId: string; hostId: string };
+/** The workflow an attachment belongs to. A reset keeps both ids, a new start changes the run id. */
+export type Owner = {
+  workflowId: string;
+  firstRunId: string;
+  /** The host it is attached to. */
+  hostId: string;
+  /** What the copier on that host writes: fenced before either volume is taken from it. */
+  destination: VolumeRef;
+};
 
 /** What createExport made. The serial is what the host must read back before it writes. */
 export type ExportRef = {
@@ -30,6 +37,14 @@ export type ExportRef = {
   /** The never-written mark as it was before this attachment's first writable export. */
   readsAsZeros: boolean;
 };
+
+/**
+ * Serial of a local file, the same for whoever looks at it with stat(2): the very file, not a path.
+ * Of a block device node: its own inode.
+ */
+export function fileSerial(dev: number | bigint, ino: number | bigint): string {
+  return `ino:${dev}:${ino}`;
+}
 
 /**
  * What a backend must know of a host to let it in; the keys are os-brick's

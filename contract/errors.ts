@@ -109,6 +109,27 @@ export const catalogue = {
     whatToDo: 'Install one of the named sources, or set temporal.binary in the configuration.',
   },
 
+  PortInUse: {
+    class: 'operator',
+    sentence: 'port {port} of 127.0.0.1 is in use: {because}',
+    whatToDo: 'End what listens there, or set {setting} in the configuration.',
+  },
+  UnknownHost: {
+    class: 'user',
+    sentence: 'no worker serves a host called "{host}"',
+    whatToDo: 'Start `dray worker` there, or name another host with --host.',
+  },
+  NoWorker: {
+    class: 'operator',
+    sentence: 'no worker answers on queue {queue}',
+    whatToDo: 'Start `dray worker`, then repeat the command.',
+  },
+  Terminated: {
+    class: 'operator',
+    sentence: 'the workflow was terminated by hand',
+    whatToDo: 'What it held is released by release workflows; see `dray list`.',
+  },
+
   // The host
   ToolMissing: {
     class: 'operator',
@@ -181,6 +202,17 @@ export const catalogue = {
     class: 'retry',
     sentence: 'target {target} still has sessions of {initiators}',
     whatToDo: 'Disconnect them on that host, or decide `force`.',
+  },
+
+  NotExported: {
+    class: 'operator',
+    sentence: 'volume {volume} is not exported for attachment {attachment}',
+    whatToDo: 'Its export was removed meanwhile: cancel this copy and start it anew.',
+  },
+  AccessRevoked: {
+    class: 'operator',
+    sentence: 'access to volume {volume} was taken from {host} for good',
+    whatToDo: 'Cancel this copy and start it anew: it then gets credentials of its own.',
   },
 
   // Attach and detach
@@ -267,6 +299,11 @@ export const catalogue = {
     whatToDo: 'Power the host off, then decide `force` and state so.',
   },
 
+  Cancelled: {
+    class: 'user',
+    sentence: 'cancelled',
+    whatToDo: 'Nothing: what was acquired has been released.',
+  },
   Unexpected: {
     class: 'bug',
     sentence: 'something that was not foreseen: {because}',
@@ -290,24 +327,48 @@ function fill(template: string, params: Record<string, string | number>): string
   return template.replace(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? `{${name}}`));
 }
 
+/** One error of the catalogue with its sentence filled, as plain data. */
+export type ErrorDescription = ErrorDetails & { code: string; message: string };
+
+/** The details an error carries through Temporal, beside its code as failure type. */
+export type ErrorDetails = {
+  class: ErrorClass;
+  whatToDo: string;
+  params: Record<string, string | number>;
+};
+
+export function describeError<C extends ErrorCode>(
+  code: C,
+  params: ErrorParams<C>,
+): ErrorDescription {
+  const { sentence, whatToDo, class: errorClass } = catalogue[code];
+  return {
+    code,
+    class: errorClass,
+    message: fill(sentence, params),
+    whatToDo: fill(whatToDo, params),
+    params,
+  };
+}
+
 /** An error of the catalogue. `message` is its sentence, filled. */
 export class DrayError<C extends ErrorCode = ErrorCode> extends Error {
   readonly code: C;
   readonly class: ErrorClass;
   readonly whatToDo: string;
+  readonly params: Record<string, string | number>;
 
   constructor(code: C, params: ErrorParams<C>, options?: { cause?: unknown }) {
-    super(fill(catalogue[code].sentence, params), options);
+    const description = describeError(code, params);
+    super(description.message, options);
     this.name = 'DrayError';
     this.code = code;
-    this.class = catalogue[code].class;
-    this.whatToDo = fill(catalogue[code].whatToDo, params);
+    this.class = description.class;
+    this.whatToDo = description.whatToDo;
+    this.params = params;
   }
 }
 
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(catalogue, code);
 }
-
-/** The details an error carries through Temporal, beside its code as failure type. */
-export type ErrorDetails = { class: ErrorClass; whatToDo: string };

@@ -26,7 +26,7 @@ const tgtBackend = z.strictObject({
   /** Where initiators reach the targets. */
   portal: portal.default('127.0.0.1:3260'),
   /** tgtd's control port (`tgtadm -C`). */
-  controlPort: z.int().min(0).max(65535).default(0),
+  controlPort: z.int().min(0).max(32767).default(0),
   /** Start and watch a tgtd of our own on that control port and portal; else one must run. */
   managed: z.boolean().default(false),
   /** Existing block devices offered as volumes: id to path. */

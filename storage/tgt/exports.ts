@@ -1,0 +1,219 @@
+import { join } from 'node:path';
+import type { Attachment } from '../../contract/attachment.ts';
+import { DrayError } from '../../contract/errors.ts';
+import { formatVolume, type Undone } from '../../contract/volume.ts';
+import { assertCurrent } from '../../system/epoch.ts';
+import type { BackendContext } from '../context.ts';
+import { Exclusion } from '../exclusion.ts';
+import {
+  ExportRecords,
+  makeCredentials,
+  openSecret,
+  type Access,
+  type ExportRecord,
+} from './export-record.ts';
+import { parseTarget } from './target-list.ts';
+import {
+  accessIsComplete,
+  cutSessions,
+  deleteTarget,
+  ensureTarget,
+  grantAccess,
+  iqnOf,
+  takeAccess,
+  unitIsComplete,
+  waitForNoSession,
+} from './target.ts';
+import type { Tgtadm } from './tgtadm.ts';
+
+/** How long a host that has just disconnected may take until tgtd has seen it. Unit: seconds. */
+const GRACE_SECONDS = 2;
+
+/** User and password of an attachment, as its host needs them. */
+export type Login = { user: string; password: string };
+
+/**
+ * Exports: first the record, which outlives tgtd, then what tgtd has of it. Whatever concerns one
+ * attachment excludes everything else that does, the watch included.
+ */
+export class Exports {
+  readonly #records: ExportRecords;
+  readonly #exclusion = new Exclusion();
+
+  constructor(
+    root: string,
+    readonly tgt: Tgtadm,
+    readonly context: BackendContext,
+  ) {
+    this.#records = new ExportRecords(join(root, 'exports'));
+  }
+
+  async open(): Promise<void> {
+    await this.#records.open();
+  }
+
+  /** Whether nothing is to be exported. */
+  async isEmpty(): Promise<boolean> {
+    return (await this.#records.list()).length === 0;
+  }
+
+  /** A repeat leaves the record as it is and makes what is missing at tgtd. */
+  async create(wanted: Omit<ExportRecord, 'access'>): Promise<void> {
+    await this.#alone(wanted.attachmentId, async () => {
+      let record = await this.#records.read(wanted.attachmentId);
+      if (record === undefined) {
+        record = { ...wanted, access: { state: 'none' } };
+        await this.#write(record);
+      }
+      await this.#restore(record);
+    });
+  }
+
+  /** A repeat gives the same credentials. @throws NotExported, AccessRevoked, KeyMissing */
+  async grant(attachment: Attachment, initiator: string): Promise<Login> {
+    return this.#alone(attachment.id, async () => {
+      let record = await this.#records.read(attachment.id);
+      const volume = formatVolume(attachment.volume);
+      if (record === undefined) {
+        throw new DrayError('NotExported', { volume, attachment: attachment.id });
+      }
+      if (record.access.state === 'revoked') {
+        throw new DrayError('AccessRevoked', { volume, host: attachment.owner.hostId });
+      }
+      if (record.access.state !== 'granted' || record.access.initiator !== initiator) {
+        // Another initiator is another host: what the first one was given ends with it.
+        await this.#take(record);
+        const credentials = await makeCredentials(this.context.keys, attachment.id, initiator);
+        record = { ...record, access: { state: 'granted', ...credentials } };
+        await this.#write(record);
+      }
+      const login = await this.#restore(record);
+      if (login === undefined) throw new DrayError('Unexpected', { because: 'no credentials' });
+      return login;
+    });
+  }
+
+  /** @throws SessionsRemain unless forced, after nothing was changed */
+  async close(attachmentId: string, force: boolean): Promise<Undone> {
+    return this.#alone(attachmentId, async () => {
+      const iqn = iqnOf(attachmentId);
+      if (!force) await this.#refuseSessions(iqn);
+      const record = await this.#records.read(attachmentId);
+      const found = await this.#end(record, attachmentId, 'closed');
+      if (force) await cutSessions(this.tgt, iqn);
+      // One that logged in between the look and the end of its access.
+      else await this.#refuseSessions(iqn);
+      return found ? 'done' : 'alreadyGone';
+    });
+  }
+
+  /** For good: the record remembers it. @throws SessionsRemain when one keeps coming back */
+  async revoke(attachmentId: string): Promise<void> {
+    await this.#alone(attachmentId, async () => {
+      const record = await this.#records.read(attachmentId);
+      await this.#end(record, attachmentId, 'revoked');
+      await cutSessions(this.tgt, iqnOf(attachmentId));
+    });
+  }
+
+  /** The record goes before the target, so that the watch does not make it again. */
+  async remove(attachmentId: string): Promise<Undone> {
+    return this.#alone(attachmentId, async () => {
+      const iqn = iqnOf(attachmentId);
+      await this.#refuseSessions(iqn);
+      const record = await this.#records.read(attachmentId);
+      await this.#end(record, attachmentId, 'closed');
+      assertCurrent(this.context.epoch);
+      const hadRecord = await this.#records.remove(attachmentId);
+      const hadTarget = await deleteTarget(this.tgt, iqn);
+      return hadRecord || hadTarget ? 'done' : 'alreadyGone';
+    });
+  }
+
+  /**
+   * Makes again what tgtd no longer has. One export that cannot be restored keeps no other one
+   * from it; the first failure is thrown at the end.
+   */
+  async restoreMissing(): Promise<void> {
+    const targets = new Map((await this.tgt.targets()).map((target) => [target.name, target]));
+    const failures: unknown[] = [];
+    for (const attachmentId of await this.#records.list()) {
+      try {
+        const record = await this.#records.read(attachmentId);
+        const listed = targets.get(iqnOf(attachmentId));
+        const target = listed === undefined ? undefined : parseTarget(listed);
+        if (record === undefined || (target !== undefined && isComplete(target, record))) continue;
+        await this.#alone(attachmentId, async () => {
+          // It may have been removed or revoked while this waited.
+          const current = await this.#records.read(attachmentId);
+          if (current === undefined) return;
+          await this.#restore(current);
+          this.context.log.info('restored an export', { attachment: attachmentId });
+        });
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #alone<T>(attachmentId: string, act: () => Promise<T>): Promise<T> {
+    return this.#exclusion.run(attachmentId, act);
+  }
+
+  async #write(record: ExportRecord): Promise<void> {
+    assertCurrent(this.context.epoch);
+    await this.#records.write(record);
+  }
+
+  /** Target, LUN, then access as the record says; answers the login where there is one. */
+  async #restore(record: ExportRecord): Promise<Login | undefined> {
+    const target = await ensureTarget(this.tgt, record);
+    const { access } = record;
+    if (access.state !== 'granted') return undefined;
+    const { user, initiator, secret } = access;
+    const password = await openSecret(this.context.keys, record.attachmentId, secret);
+    if (!accessIsComplete(target, record)) {
+      await grantAccess(this.tgt, target, initiator, user, password);
+    }
+    return { user, password };
+  }
+
+  async #take(record: ExportRecord): Promise<boolean> {
+    const target = await this.tgt.target(iqnOf(record.attachmentId));
+    return takeAccess(this.tgt, target, userOf(record.access));
+  }
+
+  /** Ends the access in the record, then at tgtd; answers whether there was any. */
+  async #end(
+    record: ExportRecord | undefined,
+    attachmentId: string,
+    state: 'closed' | 'revoked',
+  ): Promise<boolean> {
+    const user = userOf(record?.access);
+    const granted = record?.access.state === 'granted';
+    // What was revoked stays so.
+    if (record !== undefined && (granted || (state === 'revoked' && !isRevoked(record)))) {
+      await this.#write({ ...record, access: { state, ...(user === undefined ? {} : { user }) } });
+    }
+    const target = await this.tgt.target(iqnOf(attachmentId));
+    const taken = await takeAccess(this.tgt, target, user);
+    return granted || taken;
+  }
+
+  async #refuseSessions(iqn: string): Promise<void> {
+    const initiators = await waitForNoSession(this.tgt, iqn, GRACE_SECONDS);
+    if (initiators.length === 0) return;
+    throw new DrayError('SessionsRemain', { target: iqn, initiators: initiators.join(', ') });
+  }
+}
+
+function isComplete(target: Parameters<typeof unitIsComplete>[0], record: ExportRecord): boolean {
+  return unitIsComplete(target, record) && accessIsComplete(target, record);
+}
+
+const isRevoked = (record: ExportRecord): boolean => record.access.state === 'revoked';
+
+function userOf(access: Access | undefined): string | undefined {
+  return access === undefined || access.state === 'none' ? undefined : access.user;
+}

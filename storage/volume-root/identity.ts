@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DrayError } from '../../contract/errors.ts';
+import { createExclusive, errnoOf } from '../../system/atomic-file.ts';
+
+async function readUuid(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    const because = (error as Error).message;
+    throw new DrayError('StateDamaged', { path, because }, { cause: error });
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const because = (error as Error).message;
+    throw new DrayError('StateUnwritable', { path, because }, { cause: error });
+  }
+}
+
+/**
+ * Answers the uuid of a root. The first use makes one and remembers it in the worker's state
+ * directory; from then on a root with another one or with none (its file system is not mounted)
+ * is foreign.
+ * @throws ForeignRoot, StateUnwritable
+ */
+export async function claimRoot(root: string, remembered: string): Promise<string> {
+  const file = join(root, 'uuid');
+  const expected = await readUuid(remembered);
+  if (expected === undefined) {
+    await makeDirectory(root);
+    await createExclusive(file, `${randomUUID()}\n`, 0o644);
+  }
+  const found = await readUuid(file);
+  if (found === undefined || (expected !== undefined && found !== expected)) {
+    throw new DrayError('ForeignRoot', {
+      path: root,
+      found: found ?? 'no uuid',
+      expected: expected ?? 'any uuid',
+    });
+  }
+  if (expected === undefined) {
+    await makeDirectory(join(remembered, '..'));
+    // Another backend object of the same name may have been first: its word counts.
+    if (!(await createExclusive(remembered, `${found}\n`))) return claimRoot(root, remembered);
+  }
+  return found;
+}

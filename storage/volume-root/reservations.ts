@@ -1,0 +1,65 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Attachment } from '../../contract/attachment.ts';
+import { DrayError } from '../../contract/errors.ts';
+import { formatVolume } from '../../contract/volume.ts';
+import { createExclusive, readJson, removeDurably } from '../../system/atomic-file.ts';
+import { attachmentSchema } from '../../system/claims.ts';
+
+/**
+ * Who holds a volume. `readsAsZeros` is the never-written mark as the holder found it, so that a
+ * repeated createExport gives the same answer although the mark has been cleared meanwhile.
+ */
+export type Reservation = { attachment: Attachment; readsAsZeros: boolean };
+
+const reservationSchema = z.object({ attachment: attachmentSchema, readsAsZeros: z.boolean() });
+
+/** One file a reserved volume: who creates it holds the volume. */
+export class ReservationStore {
+  constructor(readonly directory: string) {}
+
+  #fileOf(volumeId: string): string {
+    return join(this.directory, `${volumeId}.json`);
+  }
+
+  /** @throws StateDamaged */
+  async holderOf(volumeId: string): Promise<Reservation | undefined> {
+    return readJson(this.#fileOf(volumeId), reservationSchema);
+  }
+
+  /**
+   * Atomic and durable; a repeat by the same attachment finds its own.
+   * @throws VolumeBusy naming the workflow that holds it
+   */
+  async reserve(attachment: Attachment, readsAsZeros: boolean): Promise<Reservation> {
+    const { volume } = attachment;
+    const mine = { attachment, readsAsZeros };
+    // The holder may let go between the two looks, hence more than one try.
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const holder = await this.holderOf(volume.id);
+      if (holder?.attachment.id === attachment.id) return holder;
+      if (holder !== undefined) {
+        const { workflowId } = holder.attachment.owner;
+        throw new DrayError('VolumeBusy', { volume: formatVolume(volume), holder: workflowId });
+      }
+      if (await createExclusive(this.#fileOf(volume.id), JSON.stringify(mine))) return mine;
+    }
+    throw new DrayError('VolumeBusy', { volume: formatVolume(volume), holder: 'several at once' });
+  }
+
+  /** Answers whether the attachment held it. */
+  async release(attachment: Attachment): Promise<boolean> {
+    const holder = await this.holderOf(attachment.volume.id);
+    if (holder?.attachment.id !== attachment.id) return false;
+    return removeDurably(this.#fileOf(attachment.volume.id));
+  }
+
+  async list(): Promise<Reservation[]> {
+    const names = (await readdir(this.directory)).filter((name) => name.endsWith('.json'));
+    const all = await Promise.all(
+      names.map((name) => this.holderOf(name.slice(0, -'.json'.length))),
+    );
+    return all.filter((reservation) => reservation !== undefined);
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Attachment } from '../../contract/attachment.ts';
+import { DrayError } from '../../contract/errors.ts';
+import { formatVolume, type Undone, type Volume, type VolumeRef } from '../../contract/volume.ts';
+import { assertCurrent } from '../../system/epoch.ts';
+import type { BackendContext } from '../context.ts';
+import { Exclusion } from '../exclusion.ts';
+import { claimRoot } from './identity.ts';
+import { ReservationStore, type Reservation } from './reservations.ts';
+import { VolumeStore, type StoredVolume } from './volumes.ts';
+
+/** A volume held for an attachment. */
+export type HeldVolume = StoredVolume & { readsAsZeros: boolean };
+
+/**
+ * A directory of volumes and reservations that knows whose it is. Every call looks first whether
+ * the directory is still the one that was opened: an unmounted file system is not an empty one.
+ */
+export class VolumeRoot {
+  readonly #volumes: VolumeStore;
+  readonly #reservations: ReservationStore;
+  readonly #exclusion = new Exclusion();
+
+  constructor(
+    readonly path: string,
+    readonly backend: string,
+    readonly context: BackendContext,
+    devices: Readonly<Record<string, string>> = {},
+  ) {
+    this.#volumes = new VolumeStore(join(path, 'volumes'), backend, devices);
+    this.#reservations = new ReservationStore(join(path, 'reservations'));
+  }
+
+  /** Makes the directories at first use. @throws ForeignRoot, StateUnwritable */
+  async open(): Promise<void> {
+    await this.uuid();
+    for (const directory of [this.#volumes.directory, this.#reservations.directory]) {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(directory)) {
+        // Half-written files of a worker that was killed.
+        if (name.endsWith('.tmp')) await rm(join(directory, name), { force: true });
+      }
+    }
+  }
+
+  /** @throws ForeignRoot */
+  async uuid(): Promise<string> {
+    return claimRoot(this.path, join(this.context.stateRoot, 'roots', this.backend));
+  }
+
+  async get(volume: VolumeRef): Promise<Volume> {
+    await this.uuid();
+    return this.#describe(await this.#volumes.get(volume));
+  }
+
+  async list(): Promise<Volume[]> {
+    await this.uuid();
+    return Promise.all((await this.#volumes.list()).map((volume) => this.#describe(volume)));
+  }
+
+  async create(id: string, sizeBytes: number): Promise<Volume> {
+    await this.uuid();
+    return this.#exclusion.run(id, async () => {
+      assertCurrent(this.context.epoch);
+      await this.#volumes.create(id, sizeBytes);
+      return this.#describe(await this.#volumes.get({ backend: this.backend, id }));
+    });
+  }
+
+  /** @throws DeleteReserved, BadOption for a device that exists anyway */
+  async delete(volume: VolumeRef): Promise<Undone> {
+    await this.uuid();
+    return this.#exclusion.run(volume.id, async () => {
+      const holder = await this.#reservations.holderOf(volume.id);
+      if (holder !== undefined) {
+        const { workflowId } = holder.attachment.owner;
+        throw new DrayError('DeleteReserved', { volume: formatVolume(volume), holder: workflowId });
+      }
+      if (volume.id in this.#volumes.devices) {
+        const because = 'it is a device of the configuration, which only offers it';
+        throw new DrayError('BadOption', { option: formatVolume(volume), because });
+      }
+      assertCurrent(this.context.epoch);
+      return (await this.#volumes.remove(volume.id)) ? 'done' : 'alreadyGone';
+    });
+  }
+
+  /**
+   * Reserves the volume and, for a writable attachment, clears its never-written mark: both are
+   * durable on return. @throws VolumeNotFound, VolumeBusy
+   */
+  async hold(attachment: Attachment): Promise<HeldVolume> {
+    await this.uuid();
+    return this.#exclusion.run(attachment.volume.id, async () => {
+      const volume = await this.#volumes.get(attachment.volume);
+      assertCurrent(this.context.epoch);
+      const held = await this.#reservations.reserve(attachment, volume.neverWritten);
+      if (attachment.accessMode === 'rw') await this.#volumes.markWritten(volume);
+      return { ...volume, readsAsZeros: held.readsAsZeros };
+    });
+  }
+
+  /** The volume that `hold` gave to this attachment. @throws NotExported, VolumeNotFound */
+  async heldBy(attachment: Attachment): Promise<HeldVolume> {
+    await this.uuid();
+    const { id, volume } = attachment;
+    const holder = await this.#reservations.holderOf(volume.id);
+    if (holder?.attachment.id !== id) {
+      throw new DrayError('NotExported', { volume: formatVolume(volume), attachment: id });
+    }
+    return { ...(await this.#volumes.get(volume)), readsAsZeros: holder.readsAsZeros };
+  }
+
+  async release(attachment: Attachment): Promise<Undone> {
+    await this.uuid();
+    return this.#exclusion.run(attachment.volume.id, async () => {
+      assertCurrent(this.context.epoch);
+      return (await this.#reservations.release(attachment)) ? 'done' : 'alreadyGone';
+    });
+  }
+
+  async reservations(): Promise<Attachment[]> {
+    await this.uuid();
+    return (await this.#reservations.list()).map((held: Reservation) => held.attachment);
+  }
+
+  async #describe(volume: StoredVolume): Promise<Volume> {
+    const holder = await this.#reservations.holderOf(volume.id);
+    return {
+      backend: this.backend,
+      id: volume.id,
+      sizeBytes: volume.sizeBytes,
+      state: 'available',
+      neverWritten: volume.neverWritten,
+      ...(holder === undefined ? {} : { reservedBy: holder.attachment.id }),
+    };
+  }
+}

@@ -29,8 +29,9 @@ async function registerSearchAttributes(connection: Connection, namespace: strin
  * @throws Error of gRPC while the server is not up yet
  */
 export async function prepareServer(address: string, namespace: string): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: '1s' });
+  const connection = Connection.lazy({ address, connectTimeout: '1s' });
   try {
+    await connection.ensureConnected();
     await connection.withDeadline(Date.now() + 10_000, async () => {
       await connection.workflowService.updateNamespace({
         namespace,

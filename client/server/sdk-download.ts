@@ -1,7 +1,7 @@
-import { execaNode } from 'execa';
+import { execa } from 'execa';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { nodeProgram } from '../node-program.ts';
 import { cacheDirectory, installOnce } from './install-once.ts';
 
 /** A download is given up after this long. Unit: seconds. */
@@ -18,19 +18,15 @@ export async function findSdkProgram(where = directory()): Promise<string | unde
   return name === undefined ? undefined : join(where, name);
 }
 
-/** Beside this file, in a checkout (.ts) as in the installed package (.js). */
-function downloader(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return fileURLToPath(new URL(`./sdk-download-process.${extension}`, import.meta.url));
-}
-
 /**
  * Has the SDK download the Temporal CLI, in a process of its own: the SDK's native addon stays out
  * of `dray`, and a download that hangs can be ended. @throws Error in words when it cannot
  */
 export async function downloadBySdk(): Promise<string> {
   await installOnce(directory(), async (temporary) => {
-    const result = await execaNode(downloader(), [temporary, String(PATIENCE_SECONDS)], {
+    const program = nodeProgram('./sdk-download-process', import.meta.url);
+    const args = [...program, temporary, String(PATIENCE_SECONDS)];
+    const result = await execa(process.execPath, args, {
       reject: false,
       timeout: (PATIENCE_SECONDS + START_SECONDS) * 1000,
       killSignal: 'SIGKILL',

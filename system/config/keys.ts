@@ -11,6 +11,11 @@ const KEY_BYTES = 32;
 const CURRENT = 'current';
 const KEY_ID = /^[0-9a-f]{16}$/;
 
+/** Where a host has its keys. */
+export function keysDirectory({ stateDir }: { stateDir: string }): string {
+  return join(stateDir, 'keys');
+}
+
 /** What `dray key export` prints and `dray key import` reads: `drayage-key:<id>:<base64>`. */
 export function formatKey(key: SealingKey): string {
   return `drayage-key:${key.id}:${key.bytes.toString('base64')}`;

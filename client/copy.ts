@@ -1,0 +1,77 @@
+import { type Command, Option } from 'commander';
+import { parseBlockSize } from '../contract/block-size.ts';
+import type { CopyInput, CopyOptions } from '../contract/copy.ts';
+import { DrayError } from '../contract/errors.ts';
+import { formatVolume } from '../contract/volume.ts';
+import type { Config } from '../system/config/schema.ts';
+import { readIonice, readRate, readVolume } from './arguments.ts';
+import { note, perform } from './command.ts';
+
+type Options = {
+  host?: string;
+  engine?: 'dd' | 'file';
+  blockSize?: string;
+  limit?: string;
+  ionice?: string;
+  verify?: 'full' | 'off';
+  detach?: true;
+};
+
+function readOptions({ engine, blockSize, limit, ionice, verify }: Options): CopyOptions {
+  if (blockSize !== undefined) parseBlockSize(blockSize);
+  return {
+    ...(engine === undefined ? {} : { engine }),
+    ...(blockSize === undefined ? {} : { blockSize }),
+    ...(limit === undefined ? {} : { bytesPerSecond: readRate('--limit', limit) }),
+    ...(ionice === undefined ? {} : { ionice: readIonice(ionice) }),
+    ...(verify === undefined ? {} : { verify }),
+  };
+}
+
+/** @throws BadVolumeName, SameVolume, BadBlockSize, BadOption before anything is touched */
+function readInput(config: Config, options: Options, from: string, to: string): CopyInput {
+  const [source, destination] = [readVolume(from), readVolume(to)];
+  if (formatVolume(source) === formatVolume(destination)) {
+    throw new DrayError('SameVolume', { volume: formatVolume(source) });
+  }
+  const { host = config.host } = options;
+  return { source, destination, host, options: readOptions(options), limits: config.limits };
+}
+
+/** `dray copy`: starts the workflow and, unless told otherwise, watches it to its end. */
+export function addCopyCommand(program: Command): void {
+  program
+    .command('copy')
+    .argument('<source>', 'backend:id')
+    .argument('<destination>', 'backend:id')
+    .description('copy a volume onto another one that exists and is at least as large')
+    .option('--host <id>', 'the host that attaches both and copies (default: this host)')
+    .addOption(new Option('--engine <name>', 'what copies (default: dd)').choices(['dd', 'file']))
+    .option('--block-size <size>', "bytes of one request, in dd's notation (default: 1M)")
+    .option('--limit <rate>', 'bandwidth limit, for example 100MiB/s')
+    .option('--ionice <class[:level]>', 'realtime, best-effort or idle, as ionice(1)')
+    .addOption(
+      new Option('--verify <mode>', 'compare both ends afterwards (default: full)').choices([
+        'full',
+        'off',
+      ]),
+    )
+    .option('--detach', 'do not wait for the end')
+    .action(
+      perform<Options>(async ({ config }, options, from = '', to = '') => {
+        const input = readInput(config, options, from, to);
+        const { withClient } = await import('./temporal/with-client.ts');
+        const { startCopy } = await import('./temporal/start-copy.ts');
+        const { follow } = await import('./follow/follow.ts');
+        return withClient(config, async (client) => {
+          const { workflowId, runId } = await startCopy(client, config, input);
+          if (options.detach === true) {
+            const text = `${workflowId}\nwatch it with: dray watch ${workflowId}`;
+            return { json: { workflowId, runId, status: 'started' }, text };
+          }
+          note(`${workflowId} on ${input.host}; Ctrl-C leaves it running`);
+          return follow(client, { workflowId, runId });
+        });
+      }),
+    );
+}

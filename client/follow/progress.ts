@@ -1,0 +1,42 @@
+import type { Described } from '../temporal/describe.ts';
+import { renderBytes, renderSeconds } from '../render/quantities.ts';
+import type { Rate } from './rate.ts';
+
+/** What a bar or a line shows at one moment. */
+export type Snapshot = {
+  phase: string;
+  /** Bytes that are flushed, or compared. */
+  done: number;
+  /** Missing as long as nobody knows: no total, no percent. */
+  total?: number;
+  attempt: number;
+};
+
+/** From the data step that runs now. */
+export function snapshotOf(described: Described, rate: Rate): Snapshot {
+  const step = described.steps.find(({ beat }) => beat !== undefined);
+  const { bytesFlushed, bytesCompared, bytesTotal } = step?.beat?.progress ?? {};
+  const done = bytesCompared ?? bytesFlushed ?? 0;
+  if (step?.beat !== undefined && bytesTotal !== undefined) rate.add(step.beat, done);
+  return {
+    phase: described.phase,
+    done,
+    ...(bytesTotal === undefined ? {} : { total: bytesTotal }),
+    attempt: step?.attempt ?? 1,
+  };
+}
+
+/** Everything but the bar, in words. */
+export function renderSnapshot(snapshot: Snapshot, rate: Rate): string {
+  const { phase, done, total, attempt } = snapshot;
+  if (total === undefined) return phase;
+  const { bytesPerSecond } = rate;
+  const again = attempt > 1 ? `, attempt ${attempt}` : '';
+  const speed = bytesPerSecond === undefined ? '' : `, ${renderBytes(bytesPerSecond)}/s`;
+  const eta =
+    bytesPerSecond === undefined || done >= total
+      ? ''
+      : `, ETA ${renderSeconds((total - done) / bytesPerSecond)}`;
+  const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+  return `${phase} ${percent}% ${renderBytes(done)} of ${renderBytes(total)}${speed}${eta}${again}`;
+}

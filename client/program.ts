@@ -1,0 +1,52 @@
+import { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { addCancelCommand } from './cancel.ts';
+import { addConfigCommand } from './config.ts';
+import { addCopyCommand } from './copy.ts';
+import { addDecideCommand } from './decide.ts';
+import { addKeyCommand } from './key.ts';
+import { addListCommand } from './list.ts';
+import { packageFile } from './package-file.ts';
+import { addServerCommand } from './server.ts';
+import { addShowCommand } from './show.ts';
+import { addVolumeCommand } from './volume.ts';
+import { addWatchCommand } from './watch.ts';
+import { addWorkerCommand } from './worker.ts';
+
+/** The commands in the order in which `dray --help` lists them. */
+const commands = [
+  addServerCommand,
+  addWorkerCommand,
+  addKeyCommand,
+  addVolumeCommand,
+  addCopyCommand,
+  addListCommand,
+  addShowCommand,
+  addWatchCommand,
+  addCancelCommand,
+  addDecideCommand,
+  addConfigCommand,
+];
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 waits for a decision, 4 cancelled,
+5 Temporal cannot be reached.`;
+
+function version(): string {
+  return (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;
+}
+
+/** The whole command line of `dray`. */
+export function buildProgram(): Command {
+  const program = new Command('dray')
+    .description('Moves block volumes between storage systems, durably, and leaves nothing behind.')
+    .version(version())
+    .option('--config <file>', 'settings (default: $DRAY_CONFIG, else the file in ~/.config)')
+    .option('--json', 'print one JSON document on stdout and nothing else there')
+    .addHelpText('after', EXIT_CODES)
+    .exitOverride()
+    // What commander has to say about bad usage is printed once, in the words of every error.
+    .configureOutput({ outputError: () => undefined });
+  for (const add of commands) add(program);
+  return program;
+}

@@ -1,0 +1,32 @@
+import type { Client } from '@temporalio/client';
+import { DrayError } from '../../contract/errors.ts';
+import { backendQueue, hostQueue } from '../../contract/queues.ts';
+import type { Config } from '../../system/config/schema.ts';
+import { isServed } from './pollers.ts';
+
+/**
+ * A backend is known by the configuration or by a worker that serves it. Answers whether it is
+ * served now. @throws UnknownBackend
+ */
+export async function assertKnownBackend(
+  client: Client,
+  config: Config,
+  backend: string,
+): Promise<boolean> {
+  const served = await isServed(client, backendQueue(backend), 'activity');
+  if (!served && !Object.hasOwn(config.backends, backend)) {
+    throw new DrayError('UnknownBackend', { backend });
+  }
+  return served;
+}
+
+/** The same for a host: this one is known, others only by their worker. @throws UnknownHost */
+export async function assertKnownHost(
+  client: Client,
+  config: Config,
+  host: string,
+): Promise<boolean> {
+  const served = await isServed(client, hostQueue(host), 'activity');
+  if (!served && host !== config.host) throw new DrayError('UnknownHost', { host });
+  return served;
+}

@@ -1,0 +1,76 @@
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { DrayError } from '../../contract/errors.ts';
+import type { Config } from './schema.ts';
+
+/** How long a dead address may go unnoticed: with the start of the program, 3 s. */
+const CONNECT_MILLISECONDS = 2_000;
+
+export type TemporalSettings = {
+  /** Fits the client's Connection and the worker's NativeConnection. */
+  connection: Pick<ConnectionOptions, 'metadata'> & {
+    address: string;
+    apiKey?: string;
+    tls?: Exclude<ConnectionOptions['tls'], undefined>;
+  };
+  namespace: string;
+  /** An address was named by configuration or environment: nothing is to be started then. */
+  isNamed: boolean;
+};
+
+type EnvConfig = ReturnType<typeof loadClientConnectConfig>;
+
+function loadEnvConfig(profile: string | undefined): EnvConfig {
+  try {
+    return loadClientConnectConfig(profile === undefined ? {} : { profile });
+  } catch (error) {
+    const problems = `Temporal's client configuration: ${(error as Error).message}`;
+    throw new DrayError('ConfigInvalid', { file: 'temporal.profile', problems }, { cause: error });
+  }
+}
+
+/**
+ * Where Temporal is: the configured address, else the configured profile or the default one and
+ * TEMPORAL_* (envconfig of Temporal's own tools), else 127.0.0.1 at the port of `dray server`.
+ * A configured address uses TLS and key of the profile only if one is configured beside it.
+ * @throws ConfigInvalid
+ */
+export function temporalSettings({ temporal }: Config): TemporalSettings {
+  const useEnvironment = temporal.address === undefined || temporal.profile !== undefined;
+  const found = useEnvironment ? loadEnvConfig(temporal.profile) : undefined;
+  const { address: foundAddress, apiKey, tls, metadata } = found?.connectionOptions ?? {};
+  const named = temporal.address ?? foundAddress;
+  return {
+    connection: {
+      address: named ?? `127.0.0.1:${temporal.port}`,
+      ...(typeof apiKey === 'string' ? { apiKey } : {}),
+      ...(tls === undefined || tls === null ? {} : { tls }),
+      ...(metadata === undefined ? {} : { metadata }),
+    },
+    namespace: temporal.namespace ?? found?.namespace ?? 'default',
+    isNamed: named !== undefined,
+  };
+}
+
+/**
+ * A client with a working connection; end it with `client.connection.close()`.
+ * @throws TemporalUnreachable within 3 s, ConfigInvalid
+ */
+export async function connectClient(config: Config): Promise<Client> {
+  const { connection: options, namespace } = temporalSettings(config);
+  const connection = Connection.lazy({ ...options, connectTimeout: CONNECT_MILLISECONDS });
+  try {
+    await connection.ensureConnected();
+  } catch (error) {
+    await connection.close();
+    throw unreachable(options.address, error);
+  }
+  return new Client({ connection, namespace });
+}
+
+/** The catalogue's error for a connection that failed. */
+export function unreachable(address: string, error: unknown): DrayError {
+  const { message, cause } = error as Error;
+  const because = cause instanceof Error ? cause.message : message;
+  return new DrayError('TemporalUnreachable', { address, because }, { cause: error });
+}

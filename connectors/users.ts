@@ -1,0 +1,50 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+
+/** A process that has a file open. */
+export type User = { pid: number; command: string; writes: boolean };
+
+/** Access mode bits of open(2)'s flags: 0 is O_RDONLY. */
+const O_ACCMODE = 3;
+
+async function usesIn(pid: string, path: string): Promise<boolean[]> {
+  const names = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const writes: boolean[] = [];
+  for (const name of names) {
+    const target = await readlink(`/proc/${pid}/fd/${name}`).catch(() => undefined);
+    if (target !== path) continue;
+    const info = await readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8').catch(() => '');
+    const flags = /^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '0';
+    writes.push((Number.parseInt(flags, 8) & O_ACCMODE) !== 0);
+  }
+  return writes;
+}
+
+/**
+ * Other processes of this host that have the canonical path open. It looks at names only and never
+ * touches the file, so that a hanging device cannot stop it. What ends meanwhile is left out.
+ */
+export async function usersOf(path: string): Promise<User[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const users: User[] = [];
+  for (const pid of pids) {
+    if (Number(pid) === process.pid) continue;
+    const uses = await usesIn(pid, path);
+    if (uses.length === 0) continue;
+    const command = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
+    users.push({ pid: Number(pid), command, writes: uses.includes(true) });
+  }
+  return users;
+}
+
+/** Names of the loop devices, for example `loop0`, that lie over the canonical path. */
+export async function loopsOver(path: string): Promise<string[]> {
+  const names = (await readdir('/sys/block')).filter((name) => name.startsWith('loop'));
+  const over: string[] = [];
+  for (const name of names) {
+    const file = `/sys/block/${name}/loop/backing_file`;
+    // Absent while the loop device is free.
+    const backing = await readFile(file, 'utf8').catch(() => undefined);
+    if (backing?.trimEnd() === path) over.push(name);
+  }
+  return over;
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DrayError } from '../contract/errors.ts';
+import type { CopyPlan } from '../contract/copy.ts';
+import { readJson, writeAtomic } from '../system/atomic-file.ts';
+import { areMerged, nextMissing, sumBytes } from './ranges.ts';
+
+const bytes = z.int().min(0);
+const range = z.object({ offset: bytes, length: bytes });
+
+const body = z.object({
+  version: z.literal(1),
+  /** The copy it belongs to. */
+  copyId: z.string(),
+  bytesTotal: bytes,
+  /** Known to be on the destination, merged. */
+  flushed: z.array(range),
+  attempts: bytes,
+  /** Attempts since a byte was last flushed, and when the first of them began (ms since 1970). */
+  idleAttempts: bytes,
+  idleSince: bytes,
+  /** Started and not known to be flushed; `moved` where it is known how far it came. */
+  running: range.extend({ moved: bytes.exactOptional() }).exactOptional(),
+  bytesCopiedAgain: bytes,
+  /** When the first attempt began (ms since 1970). */
+  startedAt: bytes,
+});
+const fileSchema = z.object({ checksum: z.string(), body });
+
+/** What is known of a copy on this host, whoever works on it. */
+export type Checkpoint = z.infer<typeof body>;
+
+const heartbeatSchema = z.object({
+  bytesSubmitted: bytes,
+  bytesFlushed: bytes,
+  bytesTotal: bytes,
+  attempt: bytes,
+  flushed: z.array(range),
+});
+
+const checksumOf = (checkpoint: Checkpoint): string =>
+  createHash('sha256').update(JSON.stringify(checkpoint)).digest('hex');
+
+const fileIn = (directory: string): string => join(directory, 'checkpoint.json');
+
+function begin(copyId: string, plan: CopyPlan): Checkpoint {
+  const now = Date.now();
+  return {
+    version: 1,
+    copyId,
+    bytesTotal: plan.bytesTotal,
+    flushed: [],
+    attempts: 0,
+    idleAttempts: 0,
+    idleSince: now,
+    bytesCopiedAgain: 0,
+    startedAt: now,
+  };
+}
+
+/** Why a checkpoint cannot be gone on from; undefined when it can. */
+function unfit(found: Pick<Checkpoint, 'bytesTotal' | 'flushed'>, plan: CopyPlan) {
+  if (found.bytesTotal !== plan.bytesTotal) return `it is of ${found.bytesTotal} bytes`;
+  if (!areMerged(found.flushed, plan.bytesTotal, plan.blockBytes)) return 'its ranges do not fit';
+  return undefined;
+}
+
+async function readFileCheckpoint(
+  directory: string,
+  copyId: string,
+  plan: CopyPlan,
+  onNotice: (notice: string) => void,
+): Promise<Checkpoint | undefined> {
+  try {
+    const found = await readJson(fileIn(directory), fileSchema);
+    if (found === undefined) return undefined;
+    const because =
+      found.checksum !== checksumOf(found.body)
+        ? 'its checksum is wrong'
+        : found.body.copyId !== copyId
+          ? `it belongs to copy ${found.body.copyId}`
+          : unfit(found.body, plan);
+    if (because === undefined) return found.body;
+    onNotice(`the checkpoint of this destination is not used: ${because}`);
+  } catch (error) {
+    if (!(error instanceof DrayError)) throw error;
+    onNotice(`the checkpoint of this destination is not used: ${error.message}`);
+  }
+  return undefined;
+}
+
+/**
+ * What a copy can go on from: the host's file, else the progress of the last heartbeat (another
+ * host worked on it), else nothing. One that is damaged or of another copy is not used, and
+ * `onNotice` gets the reason.
+ */
+export async function loadCheckpoint(
+  directory: string,
+  copyId: string,
+  plan: CopyPlan,
+  heartbeat: unknown,
+  onNotice: (notice: string) => void,
+): Promise<Checkpoint> {
+  const found = await readFileCheckpoint(directory, copyId, plan, onNotice);
+  if (found !== undefined) return found;
+  const fresh = begin(copyId, plan);
+  if (heartbeat === undefined || heartbeat === null) return fresh;
+  const parsed = heartbeatSchema.safeParse(heartbeat);
+  const because = parsed.success ? unfit(parsed.data, plan) : z.prettifyError(parsed.error);
+  if (!parsed.success || because !== undefined) {
+    onNotice(`the last heartbeat is not used, the copy starts anew: ${because}`);
+    return fresh;
+  }
+  const { flushed, attempt } = parsed.data;
+  onNotice(`goes on from the last heartbeat, ${sumBytes(flushed)} bytes flushed`);
+  // How far the range in progress came is not known here: it counts as moved in full.
+  const next = nextMissing(flushed, plan.bytesTotal, plan.rangeBytes);
+  const started = next !== undefined && attempt > 0;
+  return { ...fresh, flushed, attempts: attempt, ...(started ? { running: next } : {}) };
+}
+
+/** @throws StateUnwritable, StorageFull */
+export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
+  const text = JSON.stringify({ checksum: checksumOf(checkpoint), body: checkpoint });
+  await writeAtomic(fileIn(directory), text);
+}

@@ -1,0 +1,131 @@
+import type { ByteRange, CopyEnds, CopyPlan, CopyProgress, CopyResult } from '../contract/copy.ts';
+import { DrayError } from '../contract/errors.ts';
+import type { TimeLimits } from '../contract/limits.ts';
+import { formatVolume } from '../contract/volume.ts';
+import type { HostState } from '../system/host-state.ts';
+import type { Log } from '../system/log.ts';
+import { type CopyVolumes, openForCopy } from './ends.ts';
+import { ddEngine } from './engines/dd.ts';
+import { fileEngine } from './engines/file.ts';
+import { explainFailure } from './failure.ts';
+import { Journal } from './journal.ts';
+import { holdsLease, type Lease, takeLease } from './lease.ts';
+import { ProgressReport } from './progress.ts';
+import { copierStarter, type StartCopier } from './start-copier.ts';
+import { openThrottle, type Throttle } from './throttle/throttle.ts';
+
+export type CopyRun = {
+  state: HostState;
+  /** The same for every attempt and host of one copy. */
+  copyId: string;
+  /** Unique for each attempt, one line. */
+  token: string;
+  plan: CopyPlan;
+  ends: CopyEnds;
+  volumes: CopyVolumes;
+  limits: TimeLimits;
+  /** Details of the last attempt's heartbeat, for a host that has no checkpoint. */
+  heartbeat?: unknown;
+  signal: AbortSignal;
+  onProgress: (progress: CopyProgress) => void;
+  log: Log;
+};
+
+const ENGINES = { dd: ddEngine, file: fileEngine };
+/** Cinder's unit (volume_utils._copy_volume_with_path divides by 1024 * 1024 and says MB). */
+const MB = 2 ** 20;
+
+/** What the ranges of one attempt share. */
+type Attempt = {
+  run: CopyRun;
+  lease: Lease;
+  journal: Journal;
+  report: ProgressReport;
+  throttle: Throttle;
+  start: StartCopier;
+};
+
+async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Promise<void> {
+  const { plan, ends, volumes, signal } = run;
+  const startedAt = performance.now();
+  await at.journal.started(range);
+  const outcome = await ENGINES[plan.engine.value]
+    .copyRange(range, plan, at.start, signal, (bytes, pid) => at.report.submitted(bytes, pid))
+    .finally(() => at.report.ended());
+  if (outcome.flushed) {
+    await at.journal.flushed(range);
+    at.report.recorded(at.journal.checkpoint.flushed);
+    await at.throttle.pacer?.settle(range.length, startedAt, signal);
+    return;
+  }
+  const volume = formatVolume(volumes.destination);
+  if (!holdsLease(lease)) throw new DrayError('CopierFenced', { volume });
+  await at.journal.stopped(range, outcome.moved);
+  signal.throwIfAborted();
+  const tool = plan.engine.value === 'dd' ? 'dd' : 'the file copier';
+  throw await explainFailure(outcome, { volume, ends, plan, range, tool });
+}
+
+async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promise<void> {
+  const open = await openForCopy(run.ends, run.volumes);
+  const { bytesTotal } = run.plan;
+  const report = new ProgressReport(journal.checkpoint, bytesTotal, run.onProgress);
+  try {
+    const throttle = await openThrottle(run.plan, run.ends, lease.directory);
+    try {
+      const start = copierStarter(lease, open, throttle.group);
+      const attempt = { run, lease, journal, report, throttle, start };
+      for (;;) {
+        run.signal.throwIfAborted();
+        const range = journal.next(throttle.mostBytes);
+        if (range === undefined) return;
+        await copyRange(attempt, range);
+      }
+    } finally {
+      await throttle.close();
+    }
+  } finally {
+    report.stop();
+    await open.close();
+  }
+}
+
+function resultOf(journal: Journal, log: Log, volumes: CopyVolumes): CopyResult {
+  const { startedAt, attempts, bytesCopiedAgain, bytesTotal: bytes } = journal.checkpoint;
+  const seconds = Math.max((Date.now() - startedAt) / 1000, 0.001);
+  const mbPerSecond = Math.round((bytes / MB / seconds) * 100) / 100;
+  const size = (bytes / MB).toFixed(2);
+  const facts = { source: formatVolume(volumes.source), attempts, bytesCopiedAgain };
+  log.info(
+    `copied ${size} MB to ${formatVolume(volumes.destination)} in ${seconds.toFixed(2)} s ` +
+      `(${mbPerSecond} MB/s)`,
+    facts,
+  );
+  return { bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain };
+}
+
+/**
+ * One attempt at the copy: takes the destination from every earlier attempt, goes on behind the
+ * last range that is known to be flushed, and returns or throws only after its copier has ended.
+ * `seconds` counts from the first attempt's start; MB are 2^20 bytes, as Cinder's.
+ * On abort throws the signal's reason.
+ * @throws CopierFenced, CopierStuck, CopyStalled, DeviceLost, DestinationFull, SourceUnreadable,
+ * DestinationUnwritable, ShortCopy, CopierFailed, ToolMissing, WorkerSuperseded
+ */
+export async function runCopy(run: CopyRun): Promise<CopyResult> {
+  const { state, volumes, signal, log, limits } = run;
+  signal.throwIfAborted();
+  const lease = await takeLease(state, volumes.destination, run.token);
+  const destination = formatVolume(volumes.destination);
+  const journal = await Journal.open(lease, destination, run, (notice) =>
+    log.warn(notice, { destination, copyId: run.copyId }),
+  );
+  try {
+    await copyMissing(run, lease, journal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof DrayError) || error.code === 'CopierFenced') throw error;
+    throw await journal.judge(error as DrayError, limits);
+  }
+  return resultOf(journal, log, volumes);
+}

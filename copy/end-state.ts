@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import type { Device } from '../contract/attachment.ts';
+import { DrayError } from '../contract/errors.ts';
+import type { Role } from '../contract/volume.ts';
+import { runTool } from '../system/run.ts';
+
+/** What stands at a device's path now. Numbers as stat(2) has them. */
+export type EndState = {
+  kind: 'block' | 'file';
+  /** Device number `major:minor` of a block device itself, of a file the one it lies on. */
+  onDevice: string;
+  /** Equal for two paths exactly when they lead to the same bytes. */
+  identity: string;
+  sizeBytes: number;
+};
+
+const ANSWER_SECONDS = 10;
+
+export function deviceLost(role: Role, device: Device, because: string): DrayError {
+  return new DrayError('DeviceLost', { role, device: device.path, because });
+}
+
+/** `major:minor` of a device number, in the encoding of glibc's makedev(3). */
+export function majorMinor(dev: bigint): string {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}
+
+/** Bytes of a block device, from sysfs, which counts in sectors of 512 always. */
+export async function blockDeviceBytes(device: string): Promise<number> {
+  return Number(await readFile(`/sys/dev/block/${device}/size`, 'utf8')) * 512;
+}
+
+/**
+ * Looks at an end through a process of its own: a target that does not answer then blocks none of
+ * the worker's few I/O threads. @throws DeviceLost when it is gone, silent or of another size
+ */
+export async function inspectEnd(device: Device, role: Role): Promise<EndState> {
+  const args = ['-L', '-c', '%f %d %i %r %s', '--', device.path];
+  const found = await runTool('stat', args, { timeoutSeconds: ANSWER_SECONDS }).catch(
+    (error: unknown) => {
+      if (!(error instanceof DrayError) || error.code !== 'ToolFailed') throw error;
+      throw deviceLost(role, device, `no answer within ${ANSWER_SECONDS} s`);
+    },
+  );
+  if (found.status !== 0) throw deviceLost(role, device, found.stderr.replace(/^.*: /, '').trim());
+  const [mode = '', dev = '0', inode = '', rdev = '0', size = ''] = found.stdout.split(' ');
+  const isBlock = (parseInt(mode, 16) & 0o170000) === 0o060000;
+  const onDevice = majorMinor(BigInt(isBlock ? rdev : dev));
+  const state: EndState = {
+    kind: isBlock ? 'block' : 'file',
+    onDevice,
+    identity: isBlock ? `block ${onDevice}` : `file ${dev} ${inode}`,
+    sizeBytes: isBlock ? await blockDeviceBytes(onDevice) : Number(size),
+  };
+  // Also how the plain file beneath a FUSE mount that is gone gives itself away: it is empty.
+  if (state.sizeBytes !== device.sizeBytes) {
+    const because = `it has ${state.sizeBytes} bytes, ${device.sizeBytes} were attached`;
+    throw deviceLost(role, device, because);
+  }
+  return state;
+}

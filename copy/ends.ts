@@ -1,0 +1,121 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Device } from '../contract/attachment.ts';
+import type { CopyEnds } from '../contract/copy.ts';
+import { DrayError } from '../contract/errors.ts';
+import type { Role, VolumeRef } from '../contract/volume.ts';
+import { formatVolume } from '../contract/volume.ts';
+import { errnoOf } from '../system/atomic-file.ts';
+import { deviceLost, inspectEnd, majorMinor } from './end-state.ts';
+import { LOST_ERRNOS } from './errnos.ts';
+import { within } from './within.ts';
+
+/**
+ * Both ends, opened once an attempt. Copiers get the descriptors and never the paths, so that a
+ * FUSE mount that vanishes cannot turn into the file beneath it, and the exclusive claim on a
+ * block device lives for as long as any of them.
+ */
+export type OpenEnds = { source: FileHandle; destination: FileHandle; close(): Promise<void> };
+
+export type CopyVolumes = { source: VolumeRef; destination: VolumeRef };
+
+const OPEN_SECONDS = 10;
+/** A copier that was just ended gives its claim back within this time. */
+const CLAIM_SECONDS = 5;
+
+function openError(error: unknown, role: Role, device: Device, volume?: VolumeRef): unknown {
+  const errno = errnoOf(error);
+  const because = (error as Error).message;
+  if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, because);
+  if (errno === 'EBUSY') {
+    const name = volume === undefined ? role : formatVolume(volume);
+    return new DrayError('DeviceBusy', { device: device.path, volume: name, because });
+  }
+  if (errno === undefined) return error;
+  const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnwritable';
+  return new DrayError(code, { device: device.path, because }, { cause: error });
+}
+
+async function openPatiently(path: string, flags: number): Promise<FileHandle> {
+  const deadline = performance.now() + CLAIM_SECONDS * 1000;
+  for (;;) {
+    try {
+      return await open(path, flags);
+    } catch (error) {
+      if (errnoOf(error) !== 'EBUSY' || performance.now() > deadline) throw error;
+    }
+    await sleep(100);
+  }
+}
+
+/** Opens what inspectEnd saw, and nothing else. */
+async function openEnd(
+  device: Device,
+  role: Role,
+  access: number,
+  volume?: VolumeRef,
+): Promise<FileHandle> {
+  const seen = await inspectEnd(device, role);
+  const claim = seen.kind === 'block' && access === constants.O_RDWR ? constants.O_EXCL : 0;
+  const opening = openPatiently(device.path, access | claim);
+  let handle: FileHandle | 'late';
+  try {
+    handle = await within(OPEN_SECONDS + CLAIM_SECONDS, opening);
+  } catch (error) {
+    throw openError(error, role, device, volume);
+  }
+  if (handle === 'late') {
+    opening.then(
+      (late) => late.close(),
+      // Nobody waits for it any more: the attempt has failed already.
+      () => undefined,
+    );
+    throw deviceLost(role, device, `it was not open within ${OPEN_SECONDS + CLAIM_SECONDS} s`);
+  }
+  const stat = await handle.stat({ bigint: true });
+  const identity = stat.isBlockDevice()
+    ? `block ${majorMinor(stat.rdev)}`
+    : `file ${stat.dev} ${stat.ino}`;
+  if (identity === seen.identity) return handle;
+  await handle.close();
+  throw deviceLost(role, device, 'another one took its path while it was opened');
+}
+
+/** Source read-only, destination for reading and writing, each claimed and compared. */
+async function openBoth(
+  ends: CopyEnds,
+  destinationAccess: number,
+  volumes?: CopyVolumes,
+): Promise<OpenEnds> {
+  const { O_RDONLY } = constants;
+  const source = await openEnd(ends.source, 'source', O_RDONLY, volumes?.source);
+  try {
+    const destination = await openEnd(
+      ends.destination,
+      'destination',
+      destinationAccess,
+      volumes?.destination,
+    );
+    return {
+      source,
+      destination,
+      close: async () => {
+        await Promise.all([source.close(), destination.close()]);
+      },
+    };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnwritable */
+export async function openForCopy(ends: CopyEnds, volumes: CopyVolumes): Promise<OpenEnds> {
+  return openBoth(ends, constants.O_RDWR, volumes);
+}
+
+/** Both read-only. @throws DeviceLost, SourceUnreadable, DestinationUnwritable */
+export async function openForReading(ends: CopyEnds): Promise<OpenEnds> {
+  return openBoth(ends, constants.O_RDONLY);
+}

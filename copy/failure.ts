@@ -1,0 +1,76 @@
+import type { Device } from '../contract/attachment.ts';
+import type { ByteRange, CopyEnds, CopyPlan } from '../contract/copy.ts';
+import { DrayError } from '../contract/errors.ts';
+import type { Role } from '../contract/volume.ts';
+import { FENCED_STATUS } from '../system/epoch.ts';
+import { deviceLost, inspectEnd } from './end-state.ts';
+import type { RangeOutcome } from './engine.ts';
+import { FULL_ERRNOS, LOST_ERRNOS } from './errnos.ts';
+import { LOCKED_STATUS } from './lease.ts';
+import { answersReads } from './probe.ts';
+import { requireTools } from './tools.ts';
+
+/** Exit status of a shell, and of flock and setpriv, for a program that is not there. */
+const NOT_FOUND_STATUS = 127;
+
+export type FailureContext = {
+  volume: string;
+  ends: CopyEnds;
+  plan: CopyPlan;
+  range: ByteRange;
+  tool: string;
+};
+
+/** Whether the end as a whole has gone, rather than one place on it. @throws DeviceLost */
+async function assertAnswers(role: Role, { ends, plan }: FailureContext, words: string) {
+  const device = ends[role];
+  await inspectEnd(device, role);
+  const direct = (role === 'source' ? plan.sourceDirect : plan.destinationDirect).value;
+  if (await answersReads(device, plan.bytesTotal, plan.blockBytes, direct)) return;
+  throw deviceLost(role, device, `it does not answer (${words})`);
+}
+
+async function explainEnd(
+  role: Role,
+  errno: string | undefined,
+  words: string,
+  context: FailureContext,
+): Promise<DrayError> {
+  const device: Device = context.ends[role];
+  if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, words);
+  if (role === 'destination' && errno !== undefined && FULL_ERRNOS.has(errno)) {
+    return new DrayError('DestinationFull', { device: device.path, because: words });
+  }
+  await assertAnswers(role, context, words);
+  const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnwritable';
+  return new DrayError(code, { device: device.path, because: words });
+}
+
+/** The catalogue's error for a range that was not flushed. */
+export async function explainFailure(
+  outcome: RangeOutcome,
+  context: FailureContext,
+): Promise<DrayError> {
+  const { exit, failed, moved, words } = outcome;
+  try {
+    if (exit.status === LOCKED_STATUS || exit.status === FENCED_STATUS) {
+      return new DrayError('CopierFenced', { volume: context.volume });
+    }
+    if (exit.status === NOT_FOUND_STATUS) {
+      await requireTools(['flock', 'setpriv', 'dd', ...(context.plan.ionice ? ['ionice'] : [])]);
+    }
+    if (failed !== undefined) return await explainEnd(failed.role, failed.errno, words, context);
+    // A copier that was killed or came up short may have been hit by an end that has gone.
+    await inspectEnd(context.ends.source, 'source');
+    await inspectEnd(context.ends.destination, 'destination');
+  } catch (error) {
+    if (error instanceof DrayError) return error;
+    throw error;
+  }
+  if (exit.status === 0 && moved !== undefined) {
+    const expected = context.range.length;
+    return new DrayError('ShortCopy', { tool: context.tool, moved, expected });
+  }
+  const status = exit.signal ?? `exit status ${exit.status}`;
+  return new DrayError('CopierFailed', { status, stderr: words });
+}

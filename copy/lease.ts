@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { access, mkdir, readdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
+import { DrayError } from '../contract/errors.ts';
+import type { Undone, VolumeRef } from '../contract/volume.ts';
+import { errnoOf, writeAtomic } from '../system/atomic-file.ts';
+import { assertCurrent, type Epoch } from '../system/epoch.ts';
+import type { HostState } from '../system/host-state.ts';
+import { endProcess, flockHolders } from '../system/processes.ts';
+import { runTool, runToolOrThrow } from '../system/run.ts';
+import { oneAtATime } from './one-at-a-time.ts';
+import { removeGroups } from './throttle/cgroup.ts';
+
+/** The right of one attempt to write one destination, until another one takes it. */
+export type Lease = {
+  /** `<state>/copiers/<backend>.<id>`. */
+  directory: string;
+  /** Held by flock(2) for as long as a copier lives. */
+  lockFile: string;
+  /** One line: the token of the attempt that may write. */
+  leaseFile: string;
+  token: string;
+  epoch: Epoch;
+};
+
+/** Exit status of flock(1) when somebody else holds the lock; dd's own failure is 1. */
+export const LOCKED_STATUS = 75;
+const FENCED = 'fenced';
+const KILL_SECONDS = 10;
+const LOCK_SECONDS = 5;
+
+/** A volume's copier directory; a backend's name has no dot, so no two volumes share one. */
+export function copierDirectory(state: HostState, volume: VolumeRef): string {
+  return join(state.dirs.copiers, `${volume.backend}.${volume.id}`);
+}
+
+function leaseIn(directory: string, epoch: Epoch, token: string): Lease {
+  const [lockFile, leaseFile] = [join(directory, 'lock'), join(directory, 'lease')];
+  return { directory, lockFile, leaseFile, token, epoch };
+}
+
+/** Whether this attempt is still the one that may write. */
+export function holdsLease(lease: Lease): boolean {
+  try {
+    return readFileSync(lease.leaseFile, 'utf8').trimEnd() === lease.token;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Kills whoever holds the lock and proves it by taking it. @throws CopierStuck */
+async function clearLock({ directory, lockFile }: Lease): Promise<void> {
+  let pid = 0;
+  for (let round = 0; round < 3; round += 1) {
+    for (const holder of await flockHolders(lockFile)) {
+      pid = holder.pid;
+      if (!(await endProcess(holder, 'SIGKILL', KILL_SECONDS))) break;
+    }
+    const args = ['-w', String(LOCK_SECONDS), '-E', String(LOCKED_STATUS), lockFile, 'true'];
+    if ((await runTool('flock', args)).status === 0) return;
+  }
+  const volume = basename(directory).replace('.', ':');
+  throw new DrayError('CopierStuck', { pid, host: hostname(), volume });
+}
+
+/** Writes down who may write, then makes it true. */
+async function seize(lease: Lease): Promise<void> {
+  assertCurrent(lease.epoch);
+  await writeAtomic(lease.leaseFile, `${lease.token}\n`);
+  await clearLock(lease);
+}
+
+/**
+ * Makes this attempt the only one that may write the destination: a copier that lives is killed,
+ * one that is about to start will find another token and end. `token`: one line, never used twice.
+ * @throws CopierStuck, WorkerSuperseded, StateUnwritable, StorageFull
+ */
+export async function takeLease(
+  state: HostState,
+  destination: VolumeRef,
+  token: string,
+): Promise<Lease> {
+  const lease = leaseIn(copierDirectory(state, destination), state.epoch, token);
+  return oneAtATime(lease.directory, async () => {
+    try {
+      await mkdir(lease.directory, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      const because = (error as Error).message;
+      throw new DrayError('StateUnwritable', { path: lease.directory, because }, { cause: error });
+    }
+    await seize(lease);
+    return lease;
+  });
+}
+
+async function fence(state: HostState, directory: string, forget: boolean): Promise<Undone> {
+  return oneAtATime(directory, async () => {
+    try {
+      await access(directory);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return 'alreadyGone';
+      throw error;
+    }
+    const lease = leaseIn(directory, state.epoch, FENCED);
+    await seize(lease);
+    await removeGroups(directory);
+    // Under the lock. Who opened it before finds no lease of its own in a later directory.
+    if (forget) await runToolOrThrow('flock', [lease.lockFile, 'rm', '-rf', '--', directory]);
+    return 'done';
+  });
+}
+
+/**
+ * From its return on nothing writes the destination until a lease is taken anew. `forget` removes
+ * the checkpoint as well, for the end of the whole copy.
+ * @throws CopierStuck when the copier hangs in the kernel, WorkerSuperseded
+ */
+export async function fenceCopier(
+  state: HostState,
+  destination: VolumeRef,
+  { forget }: { forget: boolean },
+): Promise<Undone> {
+  return fence(state, copierDirectory(state, destination), forget);
+}
+
+/**
+ * Fences every copier of this host and keeps the checkpoints: for a worker that has just raised
+ * the epoch, before it polls. Answers what could not be fenced: it stays refused by its own lease.
+ */
+export async function fenceAll(state: HostState): Promise<DrayError[]> {
+  const failures: DrayError[] = [];
+  for (const name of await readdir(state.dirs.copiers)) {
+    try {
+      await fence(state, join(state.dirs.copiers, name), false);
+    } catch (error) {
+      if (!(error instanceof DrayError)) throw error;
+      failures.push(error as DrayError);
+    }
+  }
+  return failures;
+}

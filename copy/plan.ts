@@ -1,0 +1,100 @@
+import type {
+  CopyEnds,
+  CopyOptions,
+  CopyPlan,
+  EngineName,
+  IoPriority,
+  Reasoned,
+} from '../contract/copy.ts';
+import { parseBlockSize } from '../contract/block-size.ts';
+import { DrayError } from '../contract/errors.ts';
+import { formatVolume, type VolumeRef } from '../contract/volume.ts';
+import { inspectEnd } from './end-state.ts';
+import { probeDirect } from './probe.ts';
+import { chooseThrottle } from './throttle/throttle.ts';
+import { requireTools } from './tools.ts';
+
+/** Cinder's default of volume_dd_blocksize. */
+const DEFAULT_BLOCK_SIZE = '1M';
+const MAX_RANGE_BYTES = 256 * 2 ** 20;
+const RANGES = 8;
+
+export type PlanInput = {
+  ends: CopyEnds;
+  volumes: { source: VolumeRef; destination: VolumeRef };
+  destinationReadsAsZeros: boolean;
+  encrypted: boolean;
+  options: CopyOptions;
+  /** The host's own settings, where the options leave them open. */
+  host: { bytesPerSecond?: number; ionice?: IoPriority };
+};
+
+/** At most 256 MiB and an eighth of the volume, in whole requests, at least one. */
+export function rangeBytesOf(bytesTotal: number, blockBytes: number): number {
+  const eighth = Math.ceil(bytesTotal / RANGES / blockBytes);
+  const most = Math.floor(MAX_RANGE_BYTES / blockBytes);
+  return Math.max(1, Math.min(eighth, most)) * blockBytes;
+}
+
+function chooseSkipZeros(engine: EngineName, readsAsZeros: boolean, encrypted: boolean) {
+  const skip = (value: boolean, because: string): Reasoned<boolean> => ({ value, because });
+  if (encrypted) return skip(false, 'zeros that are left out would decrypt to noise');
+  if (!readsAsZeros) return skip(false, 'the destination may hold old data');
+  if (engine === 'file') return skip(false, 'the file engine writes every byte');
+  return skip(true, 'the destination was never written and reads as zeros');
+}
+
+function refuseSizes({ ends, volumes }: PlanInput): void {
+  const [sourceBytes, destinationBytes] = [ends.source.sizeBytes, ends.destination.sizeBytes];
+  const [source, destination] = [formatVolume(volumes.source), formatVolume(volumes.destination)];
+  if (sourceBytes === 0) throw new DrayError('BadSize', { size: 0, because: `${source} is empty` });
+  if (destinationBytes < sourceBytes) {
+    const sizes = { destinationBytes, sourceBytes };
+    throw new DrayError('DestinationTooSmall', { destination, source, ...sizes });
+  }
+}
+
+/**
+ * Looks at both ends without changing either and decides how to copy; refuses what cannot work
+ * before anything is written.
+ * @throws SameVolume, BadSize, DestinationTooSmall, BadBlockSize, ToolMissing, DeviceLost
+ */
+export async function planCopy(input: PlanInput): Promise<CopyPlan> {
+  const { ends, volumes, options, host } = input;
+  const blockBytes = parseBlockSize(options.blockSize ?? DEFAULT_BLOCK_SIZE);
+  const ionice = options.ionice ?? host.ionice;
+  const bytesPerSecond = options.bytesPerSecond ?? host.bytesPerSecond;
+  await requireTools([
+    ...['dd', 'cmp', 'flock', 'setpriv'],
+    ...(ionice === undefined ? [] : ['ionice']),
+  ]);
+  refuseSizes(input);
+  const source = await inspectEnd(ends.source, 'source');
+  const destination = await inspectEnd(ends.destination, 'destination');
+  if (source.identity === destination.identity) {
+    throw new DrayError('SameVolume', { volume: formatVolume(volumes.source) });
+  }
+  const bytesTotal = ends.source.sizeBytes;
+  const engine: Reasoned<EngineName> =
+    options.engine === undefined
+      ? { value: 'dd', because: 'the default' }
+      : { value: options.engine, because: 'asked for' };
+  const buffered = { value: false, because: 'the file engine goes through the page cache' };
+  const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> =>
+    engine.value === 'file' ? buffered : probeDirect(ends[role], role, bytesTotal, blockBytes);
+  const sourceDirect = await probe('source');
+  const destinationDirect = await probe('destination');
+  const direct = { source: sourceDirect.value, destination: destinationDirect.value };
+  return {
+    engine,
+    bytesTotal,
+    blockBytes,
+    rangeBytes: rangeBytesOf(bytesTotal, blockBytes),
+    sourceDirect,
+    destinationDirect,
+    skipZeros: chooseSkipZeros(engine.value, input.destinationReadsAsZeros, input.encrypted),
+    throttle: await chooseThrottle(ends, direct, engine.value, bytesPerSecond),
+    ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+    ...(ionice === undefined ? {} : { ionice }),
+  };
+}

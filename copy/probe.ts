@@ -1,0 +1,80 @@
+import type { Device } from '../contract/attachment.ts';
+import type { Reasoned } from '../contract/copy.ts';
+import type { Role } from '../contract/volume.ts';
+import { DrayError } from '../contract/errors.ts';
+import { runTool } from '../system/run.ts';
+import { deviceLost } from './end-state.ts';
+import { errnoOfMessage, LOST_ERRNOS } from './errnos.ts';
+
+const READ_SECONDS = 30;
+
+/** Why a read of one block failed, in dd's words; undefined when it came. Changes nothing. */
+async function readFailure(
+  device: Device,
+  at: { offset: number; length: number; blockBytes: number; direct: boolean },
+): Promise<string | undefined> {
+  const result = await runTool(
+    'dd',
+    [
+      `if=${device.path}`,
+      'of=/dev/null',
+      `bs=${at.blockBytes}`,
+      `skip=${at.offset}`,
+      `count=${at.length}`,
+      `iflag=count_bytes,skip_bytes${at.direct ? ',direct' : ''}`,
+      'status=none',
+    ],
+    { timeoutSeconds: READ_SECONDS },
+  );
+  if (result.status === 0) return undefined;
+  const words = result.stderr.trim().split('\n')[0] ?? '';
+  return words.slice(words.lastIndexOf(': ') + 2);
+}
+
+/** The last request of a copy, and the second one, which shows whether all offsets are aligned. */
+function tellingBlocks(bytes: number, blockBytes: number): { offset: number; length: number }[] {
+  const last = Math.floor((bytes - 1) / blockBytes) * blockBytes;
+  const offsets = [...new Set([last, Math.min(blockBytes, last)])];
+  return offsets.map((offset) => ({ offset, length: Math.min(blockBytes, bytes - offset) }));
+}
+
+/**
+ * Whether an end takes O_DIRECT for the requests this copy makes. Cinder's probe
+ * (check_for_odirect_support) truncates or creates the destination; this one only reads: the same
+ * alignment rules hold for reads, and dd itself drops O_DIRECT for a shorter last write.
+ * @throws DeviceLost, ToolMissing
+ */
+export async function probeDirect(
+  device: Device,
+  role: Role,
+  bytes: number,
+  blockBytes: number,
+): Promise<Reasoned<boolean>> {
+  for (const block of tellingBlocks(bytes, blockBytes)) {
+    const failure = await readFailure(device, { ...block, blockBytes, direct: true });
+    if (failure === undefined) continue;
+    if (LOST_ERRNOS.has(errnoOfMessage(failure) ?? '')) throw deviceLost(role, device, failure);
+    const { length, offset } = block;
+    return { value: false, because: `a direct read of ${length} at ${offset} failed: ${failure}` };
+  }
+  return { value: true, because: 'direct reads of its first and last requests came' };
+}
+
+/** Whether an end still answers reads, at its start or at its end. */
+export async function answersReads(
+  device: Device,
+  bytes: number,
+  blockBytes: number,
+  direct: boolean,
+): Promise<boolean> {
+  for (const block of tellingBlocks(bytes, blockBytes)) {
+    try {
+      const failure = await readFailure(device, { ...block, blockBytes, direct });
+      if (failure === undefined) return true;
+    } catch (error) {
+      // No answer in time, which is an answer too.
+      if (!(error instanceof DrayError) || error.code !== 'ToolFailed') throw error;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,63 @@
+import type { ByteRange, CopyProgress } from '../contract/copy.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { sumBytes } from './ranges.ts';
+import { Rate } from './rate.ts';
+
+/**
+ * Reports once a second and after each flush, so that a target that hangs shows as a rate of 0
+ * and not as silence.
+ */
+export class ProgressReport {
+  readonly #rate = new Rate();
+  readonly #timer: NodeJS.Timeout;
+  readonly #attempt: number;
+  #flushed: ByteRange[];
+  #submitted = 0;
+  #pid: number | undefined;
+
+  constructor(
+    checkpoint: Readonly<Checkpoint>,
+    private readonly bytesTotal: number,
+    private readonly tell: (progress: CopyProgress) => void,
+  ) {
+    this.#attempt = checkpoint.attempts;
+    this.#flushed = checkpoint.flushed;
+    this.#timer = setInterval(() => this.#report(), 1000);
+    this.#report();
+  }
+
+  /** Bytes of the running range. */
+  submitted(bytes: number, pid: number): void {
+    this.#submitted = bytes;
+    this.#pid = pid;
+    this.#report();
+  }
+
+  ended(): void {
+    this.#pid = undefined;
+  }
+
+  recorded(flushed: ByteRange[]): void {
+    this.#flushed = flushed;
+    this.#submitted = 0;
+    this.#report();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #report(): void {
+    const bytesFlushed = sumBytes(this.#flushed);
+    const bytesSubmitted = Math.min(bytesFlushed + this.#submitted, this.bytesTotal);
+    this.tell({
+      bytesFlushed,
+      bytesSubmitted,
+      bytesTotal: this.bytesTotal,
+      bytesPerSecond: this.#rate.add(bytesSubmitted),
+      attempt: this.#attempt,
+      ...(this.#pid === undefined ? {} : { copierPid: this.#pid }),
+      flushed: this.#flushed,
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import type { ByteRange } from '../contract/copy.ts';
+
+/** Adds a range to merged ones; the result is sorted, disjoint and merged again. */
+export function addRange(merged: readonly ByteRange[], added: ByteRange): ByteRange[] {
+  const result: ByteRange[] = [];
+  for (const range of [...merged, added].sort((a, b) => a.offset - b.offset)) {
+    const last = result.at(-1);
+    if (last !== undefined && range.offset <= last.offset + last.length) {
+      const end = Math.max(last.offset + last.length, range.offset + range.length);
+      last.length = end - last.offset;
+    } else {
+      result.push({ ...range });
+    }
+  }
+  return result;
+}
+
+export function sumBytes(ranges: readonly ByteRange[]): number {
+  return ranges.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** The first bytes that are missing, at most `most` of them; undefined when none are. */
+export function nextMissing(
+  merged: readonly ByteRange[],
+  bytesTotal: number,
+  most: number,
+): ByteRange | undefined {
+  const first = merged[0];
+  const offset = first?.offset === 0 ? first.length : 0;
+  const after = merged.find((range) => range.offset > offset);
+  const length = Math.min(most, (after?.offset ?? bytesTotal) - offset);
+  return length > 0 ? { offset, length } : undefined;
+}
+
+/** Whether ranges that were read from somewhere can be of this volume and its requests. */
+export function areMerged(ranges: readonly ByteRange[], bytesTotal: number, block: number) {
+  let end = -1;
+  return ranges.every(({ offset, length }) => {
+    const fits = offset > end && length > 0 && offset % block === 0;
+    end = offset + length;
+    return fits && end <= bytesTotal && (end % block === 0 || end === bytesTotal);
+  });
+}

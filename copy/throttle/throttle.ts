@@ -1,0 +1,81 @@
+import type {
+  CopyEnds,
+  CopyPlan,
+  EngineName,
+  Reasoned,
+  ThrottleKind,
+} from '../../contract/copy.ts';
+import type { Role } from '../../contract/volume.ts';
+import { inspectEnd } from '../end-state.ts';
+import { GROUP_ROOTS, type GroupKind, makeGroup, usableController, wholeDisk } from './cgroup.ts';
+import { removeGroups } from './cgroup.ts';
+import { Pacer, pieceBytes } from './pacer.ts';
+
+type Direct = { source: boolean; destination: boolean };
+
+/**
+ * The end whose device queue can be limited. One is enough, since dd reads and writes in turn,
+ * and two would each make the other wait. Only O_DIRECT is charged to the copier for certain.
+ */
+async function limitedEnd(
+  ends: CopyEnds,
+  direct: Direct,
+): Promise<{ role: Role; device: string } | undefined> {
+  for (const role of ['destination', 'source'] as const) {
+    if (!direct[role]) continue;
+    const device = await wholeDisk((await inspectEnd(ends[role], role)).onDevice);
+    if (device !== undefined) return { role, device };
+  }
+  return undefined;
+}
+
+/** Which way a limit will be kept, and why. */
+export async function chooseThrottle(
+  ends: CopyEnds,
+  direct: Direct,
+  engine: EngineName,
+  bytesPerSecond: number | undefined,
+  roots = GROUP_ROOTS,
+): Promise<Reasoned<ThrottleKind>> {
+  if (bytesPerSecond === undefined) return { value: 'none', because: 'no limit was asked for' };
+  const paced = (because: string): Reasoned<ThrottleKind> => ({ value: 'paced', because });
+  if (engine === 'file') return paced('the file engine goes through the page cache');
+  const controller = await usableController(roots);
+  if (controller === undefined) return paced('this host offers no io controller');
+  const end = await limitedEnd(ends, direct);
+  if (end === undefined) return paced('neither end is a disk of this host opened with O_DIRECT');
+  return { value: controller, because: `limits the ${end.role} on disk ${end.device}` };
+}
+
+/** A limit while it is kept. */
+export type Throttle = {
+  /** cgroup the copier has to join. */
+  group?: string;
+  pacer?: Pacer;
+  /** The longest range to start at once. */
+  mostBytes: number;
+  close(): Promise<void>;
+};
+
+/** Sets up what the plan chose; paces where this host cannot do it as planned. */
+export async function openThrottle(
+  plan: CopyPlan,
+  ends: CopyEnds,
+  copierDirectory: string,
+): Promise<Throttle> {
+  const { bytesPerSecond, blockBytes, rangeBytes } = plan;
+  const kind = plan.throttle.value;
+  const close = (): Promise<void> => removeGroups(copierDirectory);
+  if (kind === 'none' || bytesPerSecond === undefined) return { mostBytes: rangeBytes, close };
+  if (kind !== 'paced') {
+    const direct = { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };
+    const end = await limitedEnd(ends, direct);
+    if (end !== undefined && (await usableController()) === kind) {
+      const limit = { ...end, bytesPerSecond };
+      const group = await makeGroup(copierDirectory, kind satisfies GroupKind, limit);
+      return { group, mostBytes: rangeBytes, close };
+    }
+  }
+  const mostBytes = pieceBytes(bytesPerSecond, blockBytes, rangeBytes);
+  return { pacer: new Pacer(bytesPerSecond), mostBytes, close };
+}

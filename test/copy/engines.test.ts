@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCopy } from '../../copy/copier.ts';
+import { runVerify } from '../../copy/verify.ts';
+import { digest, MIB, Rig } from './rig.ts';
+
+let rig: Rig;
+beforeEach(async () => (rig = await Rig.make()));
+afterEach(() => rig.close());
+
+describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
+  it.each([512, MIB, 9 * MIB + 512, 16 * MIB - 512])('copies %d bytes exactly', async (size) => {
+    const ends = {
+      source: await rig.file('a', size),
+      destination: await rig.file('b', size, 0xaa),
+    };
+    const plan = await rig.plan(ends, { engine });
+    const run = rig.run(plan, ends);
+    const result = await runCopy(run);
+    expect(await digest(ends.destination.path)).toBe(await digest(ends.source.path));
+    expect(result).toMatchObject({ bytes: size, attempts: 1, bytesCopiedAgain: 0 });
+    expect(run.seen.at(-1)).toMatchObject({
+      bytesFlushed: size,
+      bytesSubmitted: size,
+      flushed: [{ offset: 0, length: size }],
+    });
+    const { onProgress, signal, limits } = run;
+    expect(onProgress).toBeDefined();
+    const verified = await runVerify({ plan, ends, limits, signal, onProgress: () => undefined });
+    expect(verified).toMatchObject({ mode: 'full', bytesCompared: size });
+  });
+
+  it('leaves what is behind the end of the source', async () => {
+    const size = 3 * MIB + 512;
+    const ends = {
+      source: await rig.file('a', size),
+      destination: await rig.file('b', size + 2 * MIB, 0xaa),
+    };
+    await runCopy(rig.run(await rig.plan(ends, { engine }), ends));
+    const after = await readFile(ends.destination.path);
+    expect(await digest(ends.destination.path, size)).toBe(await digest(ends.source.path));
+    expect(after.subarray(size).equals(Buffer.alloc(2 * MIB, 0xaa))).toBe(true);
+  });
+
+  it('writes holes as zeros over old data', async () => {
+    const ends = {
+      source: await rig.sparse('a', 6 * MIB),
+      destination: await rig.file('b', 6 * MIB, 0xaa),
+    };
+    await runCopy(rig.run(await rig.plan(ends, { engine }), ends));
+    expect(await digest(ends.destination.path)).toBe(await digest(ends.source.path));
+  });
+
+  it('copies between block devices', async () => {
+    const [a, b] = [await rig.file('a', 5 * MIB + 512), await rig.file('b', 6 * MIB, 0xaa)];
+    const ends = { source: await rig.loop(a), destination: await rig.loop(b) };
+    const plan = await rig.plan(ends, { engine });
+    expect(plan.destinationDirect.value).toBe(engine === 'dd');
+    await runCopy(rig.run(plan, ends));
+    expect(await digest(b.path, a.sizeBytes)).toBe(await digest(a.path));
+  });
+});
+
+it('leaves zeros out only where the plan says so', async () => {
+  const [source, destination] = [await rig.sparse('a', 6 * MIB), await rig.file('b', 6 * MIB, 0)];
+  const ends = { source, destination };
+  const plan = await rig.plan(ends, {}, true);
+  expect(plan.skipZeros.value).toBe(true);
+  await runCopy(rig.run(plan, ends));
+  expect(await digest(destination.path)).toBe(await digest(source.path));
+});

@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Device } from '../../contract/attachment.ts';
+import type { CopyEnds, CopyOptions, CopyPlan, CopyProgress } from '../../contract/copy.ts';
+import { DEFAULT_LIMITS, type TimeLimits } from '../../contract/limits.ts';
+import { type CopyRun } from '../../copy/copier.ts';
+import { planCopy } from '../../copy/plan.ts';
+import { raiseEpoch } from '../../system/epoch.ts';
+import { type HostState, makeStateDirs, stateDirs } from '../../system/host-state.ts';
+import type { Log } from '../../system/log.ts';
+
+export const exec = promisify(execFile);
+export const MIB = 2 ** 20;
+
+export const VOLUMES = {
+  source: { backend: 'file', id: 'from' },
+  destination: { backend: 'file', id: 'to' },
+};
+
+/** A directory of its own, with the undo of whatever the test puts on it. */
+export class Rig {
+  readonly #undo: (() => Promise<unknown>)[] = [];
+  readonly notices: string[] = [];
+  private constructor(
+    readonly directory: string,
+    readonly state: HostState,
+  ) {}
+
+  static async make(): Promise<Rig> {
+    const directory = await mkdtemp(join(tmpdir(), 'dray-copy-'));
+    const dirs = stateDirs(join(directory, 'state'));
+    await makeStateDirs(dirs);
+    const epoch = await raiseEpoch(join(dirs.root, 'epoch'), 'test');
+    return new Rig(directory, { hostId: 'test', epoch, dirs });
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  undo(act: () => Promise<unknown>): void {
+    this.#undo.unshift(act);
+  }
+
+  get log(): Log {
+    const note = (message: string): void => void this.notices.push(message);
+    return { debug: note, info: note, warn: note, error: note };
+  }
+
+  /** A file of random bytes, or of one repeated byte. */
+  async file(name: string, bytes: number, fill: 'random' | number = 'random'): Promise<Device> {
+    const path = this.path(name);
+    await writeFile(path, fill === 'random' ? randomBytes(bytes) : Buffer.alloc(bytes, fill));
+    return { path, sizeBytes: bytes, accessMode: 'rw' };
+  }
+
+  /** Random bytes with a hole in the middle third. */
+  async sparse(name: string, bytes: number): Promise<Device> {
+    const path = this.path(name);
+    const third = Math.floor(bytes / 3);
+    const file = await open(path, 'w');
+    await file.write(randomBytes(third), 0, third, 0);
+    await file.write(randomBytes(third), 0, third, bytes - third);
+    await file.close();
+    return { path, sizeBytes: bytes, accessMode: 'rw' };
+  }
+
+  async loop(file: Device): Promise<Device> {
+    const { stdout } = await exec('losetup', ['--find', '--show', '--direct-io=on', file.path]);
+    const path = stdout.trim();
+    this.undo(() => exec('losetup', ['-d', path]));
+    return { ...file, path };
+  }
+
+  async plan(ends: CopyEnds, options: CopyOptions = {}, readsAsZeros = false): Promise<CopyPlan> {
+    return planCopy({
+      ends,
+      volumes: VOLUMES,
+      destinationReadsAsZeros: readsAsZeros,
+      encrypted: false,
+      options,
+      host: {},
+    });
+  }
+
+  run(
+    plan: CopyPlan,
+    ends: CopyEnds,
+    more: Partial<CopyRun> & { limits?: TimeLimits } = {},
+  ): CopyRun & { seen: CopyProgress[] } {
+    const seen: CopyProgress[] = [];
+    return {
+      state: this.state,
+      copyId: 'copy-1',
+      token: randomBytes(8).toString('hex'),
+      plan,
+      ends,
+      volumes: VOLUMES,
+      limits: DEFAULT_LIMITS,
+      signal: new AbortController().signal,
+      onProgress: (progress) => void seen.push(progress),
+      log: this.log,
+      seen,
+      ...more,
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const act of this.#undo.splice(0)) await act();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+export async function digest(path: string, bytes?: number): Promise<string> {
+  // Block devices have no size to read by: the whole content is what the test wrote.
+  const content = await readFile(path);
+  return createHash('sha256').update(content.subarray(0, bytes)).digest('hex');
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

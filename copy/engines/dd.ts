@@ -37,6 +37,7 @@ export const ddEngine: Engine = {
   name: 'dd',
   async copyRange(range, plan, start, signal, onSubmitted): Promise<RangeOutcome> {
     const child = start(ddArguments(range, plan));
+    if (child.pid !== undefined) onSubmitted(0, child.pid);
     const status = new DdStatus();
     const words: string[] = [];
     let failed: RangeOutcome['failed'];

@@ -44,6 +44,7 @@ export const fileEngine: Engine = {
   name: 'file',
   async copyRange(range, plan, start, signal, onSubmitted): Promise<RangeOutcome> {
     const child = start(fileCopierArguments(range, plan));
+    if (child.pid !== undefined) onSubmitted(0, child.pid);
     const decoder = new StringDecoder('latin1');
     let [rest, words] = ['', ''];
     const told: Partial<Record<'submitted' | 'flushed', number>> = {};

@@ -1,0 +1,165 @@
+import { symlink } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseBlockSize } from '../../contract/block-size.ts';
+import { ddArguments } from '../../copy/engines/dd.ts';
+import { rangeBytesOf } from '../../copy/plan.ts';
+import { digest, MIB, Rig } from './rig.ts';
+
+let rig: Rig;
+beforeEach(async () => (rig = await Rig.make()));
+afterEach(() => rig.close());
+
+describe('block size', () => {
+  it.each([
+    ['512', 512],
+    ['1K', 1024],
+    ['1M', MIB],
+    ['+64M', 64 * MIB],
+    ['1G', 1024 * MIB],
+  ])('%s is %d bytes', (text, bytes) => expect(parseBlockSize(text)).toBe(bytes));
+
+  it.each(['', '0', '+0', '-1', '1.5M', '1Q', '1B', '1MB', '1Mi', '1k', ' 1M', '1M ', '01M'])(
+    '%j is refused',
+    (text) => expect(() => parseBlockSize(text)).toThrow(/not usable/),
+  );
+
+  it.each(['2G', '1T', '99999999999999999999'])('%s is more than one request moves', (text) =>
+    expect(() => parseBlockSize(text)).toThrow(/at most/),
+  );
+});
+
+it.each([
+  [MIB, MIB, MIB],
+  [8 * MIB, MIB, MIB],
+  [9 * MIB + 512, MIB, 2 * MIB],
+  [2 ** 40, MIB, 256 * MIB],
+  [2 ** 40, 100 * MIB, 200 * MIB],
+  [2 ** 40, 1024 * MIB, 1024 * MIB],
+  [512, 4096, 4096],
+])('a volume of %d in requests of %d is flushed every %d bytes', (total, block, range) =>
+  expect(rangeBytesOf(total, block)).toBe(range),
+);
+
+async function ends(sourceBytes: number, destinationBytes: number) {
+  const source = await rig.file('a', sourceBytes);
+  return { source, destination: await rig.file('b', destinationBytes, 0xaa) };
+}
+
+describe('refuses, and changes nothing', () => {
+  it('an empty source', async () =>
+    expect(rig.plan(await ends(0, MIB))).rejects.toMatchObject({ code: 'BadSize' }));
+
+  it('a destination that is smaller', async () =>
+    expect(rig.plan(await ends(MIB, MIB - 512))).rejects.toMatchObject({
+      code: 'DestinationTooSmall',
+    }));
+
+  it('one file under two names', async () => {
+    const { source } = await ends(MIB, MIB);
+    await symlink(source.path, rig.path('other'));
+    const destination = { ...source, path: rig.path('other') };
+    await expect(rig.plan({ source, destination })).rejects.toMatchObject({ code: 'SameVolume' });
+  });
+
+  it('an end of another size than was attached', async () => {
+    const both = await ends(MIB, 2 * MIB);
+    const destination = { ...both.destination, sizeBytes: 3 * MIB };
+    await expect(rig.plan({ ...both, destination })).rejects.toMatchObject({ code: 'DeviceLost' });
+  });
+
+  it('a host without dd', async () => {
+    const both = await ends(MIB, MIB);
+    const path = process.env['PATH'];
+    process.env['PATH'] = rig.directory;
+    try {
+      await expect(rig.plan(both)).rejects.toMatchObject({ code: 'ToolMissing' });
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+});
+
+it('probes O_DIRECT without touching the destination', async () => {
+  const both = await ends(3 * MIB + 512, 4 * MIB);
+  const before = await digest(both.destination.path);
+  const plan = await rig.plan(both);
+  expect(plan).toMatchObject({ sourceDirect: { value: true }, destinationDirect: { value: true } });
+  expect(await digest(both.destination.path)).toBe(before);
+});
+
+it('finds requests that O_DIRECT cannot take', async () => {
+  const plan = await rig.plan(await ends(MIB, MIB), { blockSize: '1000' });
+  expect(plan.sourceDirect).toMatchObject({ value: false });
+  expect(plan.sourceDirect.because).toMatch(/Invalid argument/);
+});
+
+describe('zeros', () => {
+  it.each([
+    [true, false, true],
+    [false, false, false],
+    [true, true, false],
+  ])('reads as zeros %s, encrypted %s: skipped %s', async (zeros, encrypted, skipped) => {
+    const { planCopy } = await import('../../copy/plan.ts');
+    const plan = await planCopy({
+      ends: await ends(MIB, MIB),
+      volumes: { source: { backend: 'a', id: 'a' }, destination: { backend: 'b', id: 'b' } },
+      destinationReadsAsZeros: zeros,
+      encrypted,
+      options: {},
+      host: {},
+    });
+    expect(plan.skipZeros.value).toBe(skipped);
+    expect(plan.skipZeros.because).not.toBe('');
+  });
+});
+
+/** Cinder's list: volume_utils._copy_volume_with_path with sync and sparse as given. */
+function cinderArguments(bytes: number, bs: string, direct: boolean, sparse: boolean): string[] {
+  const conv = [...(direct ? [] : ['fdatasync']), ...(sparse ? ['sparse'] : [])];
+  return [
+    'dd',
+    'if=/dev/fd/3',
+    'of=/dev/fd/4',
+    `count=${bytes}`,
+    `bs=${bs}`,
+    `iflag=count_bytes${direct ? ',direct' : ''}`,
+    ...(direct ? ['oflag=direct'] : []),
+    ...(conv.length > 0 ? [`conv=${conv.join(',')}`] : []),
+  ];
+}
+
+/** `iflag=a,b` as `iflag=a` and `iflag=b`, so that single words can be compared. */
+const words = (args: string[]): string[] =>
+  args.flatMap((arg) => {
+    const [key = '', value] = arg.split('=');
+    return /^(iflag|oflag|conv)$/.test(key) ? value!.split(',').map((v) => `${key}=${v}`) : [arg];
+  });
+
+describe.each([true, false])('dd arguments, O_DIRECT %s', (direct) => {
+  it.each([true, false])("are Cinder's and the known additions, sparse %s", (sparse) => {
+    const because = '';
+    const plan = {
+      engine: { value: 'dd' as const, because },
+      bytesTotal: 8 * MIB,
+      blockBytes: MIB,
+      rangeBytes: MIB,
+      sourceDirect: { value: direct, because },
+      destinationDirect: { value: direct, because },
+      skipZeros: { value: sparse, because },
+      throttle: { value: 'none' as const, because },
+    };
+    const ours = words(ddArguments({ offset: 3 * MIB, length: MIB }, plan));
+    const cinders = words(cinderArguments(MIB, String(MIB), direct, sparse));
+    expect(cinders.filter((word) => !ours.includes(word))).toEqual([]);
+    expect(ours.filter((word) => !cinders.includes(word)).sort()).toEqual(
+      [
+        ...['skip=3145728', 'seek=3145728', 'iflag=skip_bytes', 'oflag=seek_bytes'],
+        ...['conv=notrunc', 'status=progress', ...(direct ? ['conv=fdatasync'] : [])],
+      ].sort(),
+    );
+    const idle = { ...plan, ionice: { class: 2 as const, level: 7 } };
+    expect(ddArguments({ offset: 0, length: MIB }, idle).slice(0, 4)).toEqual([
+      ...['ionice', '-c2', '-n7', 'dd'],
+    ]);
+  });
+});

@@ -1,3 +1,4 @@
+import type { Held } from './copy.ts';
 import type { Role, VolumeRef } from './volume.ts';
 
 /** What a person may decide about a parked step. */
@@ -53,6 +54,8 @@ export type CopyStatus = {
   host: string;
   parked: ParkedStep[];
   decisions: (Decision & { at: string })[];
+  /** Not released, by decision. */
+  held: Held[];
   /** Why the copy is being rolled back, when it is. */
   failure?: { code: string; message: string };
 };

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DrayError } from '../contract/errors.ts';
+import { runTool } from './run.ts';
 
 /**
  * One worker a host id. The file holds a number that every new worker raises; whoever finds a
@@ -45,4 +47,23 @@ export function guarded(
 /** The guard for an epoch alone. */
 export function epochLine(epoch: Epoch): { file: string; line: string } {
   return { file: epoch.file, line: String(epoch.number) };
+}
+
+const RAISE = `
+  read -r n <"$1" || n=0
+  n=$((n + 1))
+  printf '%s\\n' "$n" >"$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync "$(dirname "$1")" || exit 1
+  echo "$n"`;
+
+/**
+ * Takes the host id over: from its return on, every other worker of this state directory is stale.
+ * @throws StateUnwritable
+ */
+export async function raiseEpoch(file: string, hostId: string): Promise<Epoch> {
+  const raise = await runTool('flock', [`${file}.lock`, 'sh', '-c', RAISE, 'raise', file]);
+  const number = Number(raise.stdout.trim());
+  if (raise.status !== 0 || !Number.isSafeInteger(number) || number < 1) {
+    throw new DrayError('StateUnwritable', { path: dirname(file), because: raise.stderr.trim() });
+  }
+  return { number, file, hostId };
 }

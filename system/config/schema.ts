@@ -74,7 +74,7 @@ export const configSchema = z.strictObject({
       ionice: z
         .strictObject({
           class: z.union([z.literal(1), z.literal(2), z.literal(3)]),
-          level: z.int().min(0).max(7).optional(),
+          level: z.int().min(0).max(7).exactOptional(),
         })
         .optional(),
     })

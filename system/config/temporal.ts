@@ -1,6 +1,7 @@
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DrayError } from '../../contract/errors.ts';
+import { whyRefused } from './refused.ts';
 import type { Config } from './schema.ts';
 
 /** How long a dead address may go unnoticed: with the start of the program, 3 s. */
@@ -24,8 +25,9 @@ function loadEnvConfig(profile: string | undefined): EnvConfig {
   try {
     return loadClientConnectConfig(profile === undefined ? {} : { profile });
   } catch (error) {
-    const problems = `Temporal's client configuration: ${(error as Error).message}`;
-    throw new DrayError('ConfigInvalid', { file: 'temporal.profile', problems }, { cause: error });
+    const file = process.env['TEMPORAL_CONFIG_FILE'] ?? "temporal.toml of Temporal's own tools";
+    const problems = `profile ${profile ?? 'default'}: ${(error as Error).message}`;
+    throw new DrayError('ConfigInvalid', { file, problems }, { cause: error });
   }
 }
 
@@ -58,6 +60,10 @@ export function temporalSettings({ temporal }: Config): TemporalSettings {
  */
 export async function connectClient(config: Config): Promise<Client> {
   const { connection: options, namespace } = temporalSettings(config);
+  const refused = await whyRefused(options.address);
+  if (refused !== undefined) {
+    throw new DrayError('TemporalUnreachable', { address: options.address, because: refused });
+  }
   const connection = Connection.lazy({ ...options, connectTimeout: CONNECT_MILLISECONDS });
   try {
     await connection.ensureConnected();

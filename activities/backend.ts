@@ -1,0 +1,71 @@
+import { DrayError } from '../contract/errors.ts';
+import type {
+  Attachment,
+  ConnectorProperties,
+  ExportRef,
+  SealedConnectionInfo,
+} from '../contract/attachment.ts';
+import type { Undone, Volume, VolumeRef } from '../contract/volume.ts';
+import { formatVolume } from '../contract/volume.ts';
+import { sealConnection } from '../system/seal.ts';
+import type { BackendContext } from './context.ts';
+
+type OnHost = { attachment: Attachment; properties: ConnectorProperties };
+
+/** The steps on `backend/<name>`: the same call whether the storage is local or remote. */
+export function createBackendActivities({ backend, keys }: BackendContext) {
+  return {
+    async describeVolume(volume: VolumeRef): Promise<Volume> {
+      const found = await backend.getVolume(volume);
+      if (found.sizeBytes === 0) {
+        const because = `${formatVolume(volume)} is empty`;
+        throw new DrayError('BadSize', { size: 0, because });
+      }
+      return found;
+    },
+
+    async createVolume(input: { volume: VolumeRef; sizeBytes: number }): Promise<Volume> {
+      return backend.createVolume(input.volume.id, input.sizeBytes);
+    },
+
+    async deleteVolume(volume: VolumeRef): Promise<Undone> {
+      return backend.deleteVolume(volume);
+    },
+
+    async listVolumes(): Promise<Volume[]> {
+      return backend.listVolumes();
+    },
+
+    async createExport({ attachment, properties }: OnHost): Promise<ExportRef> {
+      return backend.createExport(attachment, properties);
+    },
+
+    /** The secrets leave this process sealed. */
+    async initializeConnection({ attachment, properties }: OnHost): Promise<SealedConnectionInfo> {
+      const info = await backend.initializeConnection(attachment, properties);
+      return sealConnection(keys, attachment.id, info);
+    },
+
+    async completeConnection({ attachment }: { attachment: Attachment }): Promise<void> {
+      await backend.completeConnection(attachment);
+    },
+
+    async revokeAccess({ attachment, properties }: OnHost): Promise<'revoked' | 'cannot'> {
+      return backend.revokeAccess(attachment, properties);
+    },
+
+    async terminateConnection(input: OnHost & { force: boolean }): Promise<Undone> {
+      return backend.terminateConnection(input.attachment, input.properties, input.force);
+    },
+
+    async removeExport({ attachment }: { attachment: Attachment }): Promise<Undone> {
+      return backend.removeExport(attachment);
+    },
+
+    async setVolumeState(input: { volume: VolumeRef; state: string }): Promise<Undone> {
+      return backend.setVolumeState(input.volume, input.state);
+    },
+  };
+}
+
+export type BackendActivities = ReturnType<typeof createBackendActivities>;

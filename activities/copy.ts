@@ -1,0 +1,99 @@
+import { Context } from '@temporalio/activity';
+import type {
+  CopyEnds,
+  CopyPlan,
+  CopyProgress,
+  CopyResult,
+  VerifyProgress,
+  VerifyResult,
+} from '../contract/copy.ts';
+import type { TimeLimits } from '../contract/limits.ts';
+import type { VolumeRef } from '../contract/volume.ts';
+import { runCopy } from '../copy/copier.ts';
+import { runVerify } from '../copy/verify.ts';
+import { assertCurrent } from '../system/epoch.ts';
+import type { HostContext } from './context.ts';
+import { toFailure } from './failure.ts';
+
+export type CopyDataInput = {
+  /** The same for every attempt and every host of one copy: what a checkpoint belongs to. */
+  copyId: string;
+  plan: CopyPlan;
+  ends: CopyEnds;
+  volumes: { source: VolumeRef; destination: VolumeRef };
+  limits: TimeLimits;
+  /** Last known progress from another host, which has no checkpoint file here. */
+  resumeFrom?: CopyProgress;
+};
+
+export type VerifyCopyInput = { plan: CopyPlan; ends: CopyEnds; limits: TimeLimits };
+
+/**
+ * Heartbeats in a rhythm of its own, with the latest details: a hanging device must not look like
+ * a dead worker, and progress must not depend on how often the program reports.
+ */
+class Pulse<T> {
+  latest: T | undefined;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(context: Context, seconds: number, initial: T | undefined) {
+    this.latest = initial;
+    const beat = (): void => context.heartbeat(this.latest);
+    beat();
+    this.#timer = setInterval(beat, (seconds * 1000) / 4);
+  }
+
+  update(details: T): void {
+    this.latest = details;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** The steps on `host/<id>/copy`: the data. */
+export function createCopyActivities(host: HostContext) {
+  return {
+    async copyData(input: CopyDataInput): Promise<CopyResult> {
+      const context = Context.current();
+      const { info } = context;
+      const last = (info.heartbeatDetails as CopyProgress | undefined) ?? input.resumeFrom;
+      const pulse = new Pulse(context, input.limits.heartbeatSeconds, last);
+      try {
+        return await runCopy({
+          ...input,
+          state: host.state,
+          token: `${host.state.epoch.number}/${info.workflowExecution?.runId}/${info.activityId}/${info.attempt}`,
+          heartbeat: last,
+          signal: context.cancellationSignal,
+          onProgress: (progress) => pulse.update(progress),
+          log: host.log,
+        });
+      } catch (error) {
+        throw toFailure(error, pulse.latest);
+      } finally {
+        pulse.stop();
+      }
+    },
+
+    async verifyCopy(input: VerifyCopyInput): Promise<VerifyResult> {
+      assertCurrent(host.state.epoch);
+      const context = Context.current();
+      const last = context.info.heartbeatDetails as VerifyProgress | undefined;
+      const pulse = new Pulse<VerifyProgress>(context, input.limits.heartbeatSeconds, last);
+      try {
+        return await runVerify({
+          ...input,
+          ...(last === undefined ? {} : { resumeFrom: last.bytesCompared }),
+          signal: context.cancellationSignal,
+          onProgress: (progress) => pulse.update(progress),
+        });
+      } finally {
+        pulse.stop();
+      }
+    },
+  };
+}
+
+export type CopyActivities = ReturnType<typeof createCopyActivities>;

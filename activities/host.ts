@@ -1,0 +1,120 @@
+import type {
+  Attachment,
+  ConnectionInfo,
+  ConnectorProperties,
+  Device,
+  DeviceIdentity,
+  SealedConnectionInfo,
+} from '../contract/attachment.ts';
+import type { CopyEnds, CopyOptions, CopyPlan } from '../contract/copy.ts';
+import { DrayError } from '../contract/errors.ts';
+import type { Undone, VolumeRef } from '../contract/volume.ts';
+import { formatVolume } from '../contract/volume.ts';
+import { assertUnused } from '../connectors/device-use.ts';
+import { fenceCopier } from '../copy/lease.ts';
+import { planCopy } from '../copy/plan.ts';
+import { type Claim, readClaim, removeClaim, writeClaim } from '../system/claims.ts';
+import { unsealConnection } from '../system/seal.ts';
+import type { HostContext } from './context.ts';
+
+/** The claim of a connected attachment, its connection info opened. */
+async function connected(
+  { state }: HostContext,
+  attachment: Attachment,
+): Promise<{ claim: Claim; info: ConnectionInfo }> {
+  const claim = await readClaim(state.dirs.claims, attachment.id);
+  if (claim === undefined) {
+    throw new DrayError('DeviceLost', {
+      role: attachment.role,
+      device: formatVolume(attachment.volume),
+      because: 'this host has no claim for it',
+    });
+  }
+  return { claim, info: await unsealConnection(state.dirs.keys, attachment.id, claim.info) };
+}
+
+/** The steps on `host/<id>`: attach, detach, plan and fence. */
+export function createHostActivities(host: HostContext) {
+  const { claims, keys } = host.state.dirs;
+  return {
+    async getConnectorProperties(): Promise<ConnectorProperties> {
+      return host.properties();
+    },
+
+    /** Written down before it is acquired, so that nobody has to remember it. */
+    async connectVolume(input: {
+      attachment: Attachment;
+      info: SealedConnectionInfo;
+    }): Promise<Device> {
+      const { attachment, info } = input;
+      const opened = await unsealConnection(keys, attachment.id, info);
+      await writeClaim(claims, { attachment, info });
+      const device = await host.connectors[info.driverVolumeType].connectVolume(attachment, opened);
+      await writeClaim(claims, { attachment, info, device });
+      return device;
+    },
+
+    /** Size, serial and use are looked at before anything is written. */
+    async proveDevice(input: { attachment: Attachment; device: Device }): Promise<DeviceIdentity> {
+      const { attachment, device } = input;
+      const { info } = await connected(host, attachment);
+      const connector = host.connectors[info.driverVolumeType];
+      const identity = await connector.identify(attachment, info, device);
+      const wrong = (because: string): DrayError => {
+        const volume = formatVolume(attachment.volume);
+        return new DrayError('WrongDevice', { device: device.path, volume, because });
+      };
+      const expected = attachment.exported;
+      if (expected === undefined) throw wrong('its export is not known');
+      if (identity.serial !== expected.serial) {
+        throw wrong(`its serial is ${identity.serial}, expected ${expected.serial}`);
+      }
+      if (identity.sizeBytes !== expected.sizeBytes) {
+        throw wrong(`it has ${identity.sizeBytes} bytes, expected ${expected.sizeBytes}`);
+      }
+      await assertUnused(device, attachment.volume);
+      return identity;
+    },
+
+    async attachEncryptor(input: { attachment: Attachment; device: Device }): Promise<Device> {
+      return host.encryptor.attachVolume(input.attachment, input.device);
+    },
+
+    async detachEncryptor({ attachment }: { attachment: Attachment }): Promise<Undone> {
+      return host.encryptor.detachVolume(attachment);
+    },
+
+    /** Flushes first; finds what is connected by the claim, or by the attachment alone. */
+    async disconnectVolume(input: { attachment: Attachment; force: boolean }): Promise<Undone> {
+      const { attachment, force } = input;
+      const claim = await readClaim(claims, attachment.id);
+      const candidates =
+        claim === undefined
+          ? Object.values(host.connectors)
+          : [host.connectors[claim.info.driverVolumeType]];
+      const answers: Undone[] = [];
+      for (const connector of candidates) {
+        // What the undo needs is found without secrets: a lost key must not keep a device.
+        answers.push(await connector.disconnectVolume(attachment, undefined, claim?.device, force));
+      }
+      await removeClaim(claims, attachment.id);
+      return answers.includes('done') ? 'done' : 'alreadyGone';
+    },
+
+    async planCopy(input: {
+      ends: CopyEnds;
+      volumes: { source: VolumeRef; destination: VolumeRef };
+      destinationReadsAsZeros: boolean;
+      encrypted: boolean;
+      options: CopyOptions;
+    }): Promise<CopyPlan> {
+      return planCopy({ ...input, host: host.copy });
+    },
+
+    async fenceCopier(input: { destination: VolumeRef; forget: boolean }): Promise<Undone> {
+      return fenceCopier(host.state, input.destination, { forget: input.forget });
+    },
+  };
+}
+
+export type HostActivities = ReturnType<typeof createHostActivities>;

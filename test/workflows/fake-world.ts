@@ -1,0 +1,194 @@
+import { Context } from '@temporalio/activity';
+import type { BackendActivities } from '../../activities/backend.ts';
+import type { CopyActivities } from '../../activities/copy.ts';
+import { toFailure } from '../../activities/failure.ts';
+import type { HostActivities } from '../../activities/host.ts';
+import type { Attachment, ConnectorProperties } from '../../contract/attachment.ts';
+import type { CopyPlan } from '../../contract/copy.ts';
+import { formatVolume, type Undone, type VolumeRef } from '../../contract/volume.ts';
+
+/** What stands between a call and its answer: throws, waits, or lets it pass. */
+export type Trouble = (attempt: number) => void | Promise<void>;
+
+/** What is acquired for one attachment; all false is what every test must end with. */
+type Acquired = { exported: boolean; connection: boolean; device: boolean; encryptor: boolean };
+
+const GIB = 1024 ** 3;
+
+/**
+ * Activities without a system behind them. They keep what is acquired and record every call and
+ * every order that would lose data, so that a test can ask for both.
+ */
+export class FakeWorld {
+  /** Calls that took effect, in order, for example `source.connectVolume`. */
+  readonly calls: string[] = [];
+  /** Orders that must never happen. */
+  readonly violations: string[] = [];
+  readonly acquired = new Map<string, Acquired>();
+  readonly states = new Map<string, string[]>();
+  readonly sizes = new Map<string, number>();
+  encrypted = false;
+  revoke: 'revoked' | 'cannot' = 'revoked';
+  copierAlive = false;
+  readonly #before = new Map<string, Trouble>();
+  readonly #after = new Map<string, Trouble>();
+  readonly #attempts = new Map<string, number>();
+
+  /** Trouble before the step takes effect. */
+  before(step: string, trouble: Trouble): this {
+    this.#before.set(step, trouble);
+    return this;
+  }
+
+  /** The step takes effect, but its answer is lost. */
+  after(step: string, trouble: Trouble): this {
+    this.#after.set(step, trouble);
+    return this;
+  }
+
+  calm(step: string): void {
+    this.#before.delete(step);
+    this.#after.delete(step);
+  }
+
+  get leftovers(): string[] {
+    return [...this.acquired].flatMap(([id, acquired]) =>
+      Object.entries(acquired)
+        .filter(([, held]) => held)
+        .map(([what]) => `${id.split('.').slice(-2)[0]}.${what}`),
+    );
+  }
+
+  async #step<T>(name: string, effect: () => T): Promise<T> {
+    const attempt = (this.#attempts.get(name) ?? 0) + 1;
+    this.#attempts.set(name, attempt);
+    try {
+      await this.#before.get(name)?.(attempt);
+      const result = effect();
+      this.calls.push(name);
+      await this.#after.get(name)?.(attempt);
+      return result;
+    } catch (error) {
+      throw toFailure(error);
+    }
+  }
+
+  #of({ id }: Attachment): Acquired {
+    const none = { exported: false, connection: false, device: false, encryptor: false };
+    const acquired = this.acquired.get(id) ?? none;
+    this.acquired.set(id, acquired);
+    return acquired;
+  }
+
+  #take(attachment: Attachment, what: keyof Acquired, verb: string): Promise<void> {
+    return this.#step(`${attachment.role}.${verb}`, () => {
+      this.#of(attachment)[what] = true;
+    });
+  }
+
+  #release(attachment: Attachment, what: keyof Acquired, verb: string): Promise<Undone> {
+    return this.#step(`${attachment.role}.${verb}`, () => {
+      const acquired = this.#of(attachment);
+      if (this.copierAlive) this.violations.push(`${verb} under a living copier`);
+      if (what === 'exported' && (acquired.device || acquired.connection)) {
+        this.violations.push(`${verb} under a live device`);
+      }
+      if (what === 'device' && acquired.encryptor) this.violations.push(`${verb} under LUKS`);
+      const was = acquired[what];
+      acquired[what] = false;
+      return was ? 'done' : 'alreadyGone';
+    });
+  }
+
+  readonly backend: BackendActivities = {
+    describeVolume: (volume) =>
+      this.#step(`describeVolume.${formatVolume(volume)}`, () => ({
+        ...volume,
+        sizeBytes: this.sizes.get(formatVolume(volume)) ?? GIB,
+        state: 'available',
+        neverWritten: false,
+      })),
+    createVolume: ({ volume, sizeBytes }) =>
+      Promise.resolve({ ...volume, sizeBytes, state: 'available', neverWritten: true }),
+    deleteVolume: () => Promise.resolve('done'),
+    listVolumes: () => Promise.resolve([]),
+    createExport: async ({ attachment }) => {
+      await this.#take(attachment, 'exported', 'createExport');
+      return { name: attachment.id, serial: 'S', sizeBytes: GIB, readsAsZeros: false };
+    },
+    initializeConnection: async ({ attachment }) => {
+      await this.#take(attachment, 'connection', 'initializeConnection');
+      return { driverVolumeType: 'local', data: { encrypted: this.encrypted } };
+    },
+    completeConnection: ({ attachment }) =>
+      this.#step(`${attachment.role}.completeConnection`, () => undefined),
+    revokeAccess: ({ attachment }) =>
+      this.#step(`${attachment.role}.revokeAccess`, () => {
+        if (this.revoke === 'revoked') this.#of(attachment).connection = false;
+        return this.revoke;
+      }),
+    terminateConnection: ({ attachment }) =>
+      this.#release(attachment, 'connection', 'terminateConnection'),
+    removeExport: ({ attachment }) => this.#release(attachment, 'exported', 'removeExport'),
+    setVolumeState: ({ volume, state }) =>
+      this.#step(`setVolumeState.${formatVolume(volume)}`, () => {
+        const name = formatVolume(volume);
+        this.states.set(name, [...(this.states.get(name) ?? []), state]);
+        return 'done';
+      }),
+  };
+
+  readonly host: HostActivities = {
+    getConnectorProperties: () =>
+      this.#step('getConnectorProperties', () => ({
+        ...({ host: 'h1', ip: '127.0.0.1', platform: 'x86_64', os_type: 'linux' } as const),
+        ...({ multipath: false, do_local_attach: false } as const),
+        protocols: ['local'],
+        unavailable: {},
+      })) as Promise<ConnectorProperties>,
+    connectVolume: async ({ attachment }) => {
+      await this.#take(attachment, 'device', 'connectVolume');
+      return { path: '/dev/x', sizeBytes: GIB, accessMode: attachment.accessMode };
+    },
+    proveDevice: ({ attachment }) =>
+      this.#step(`${attachment.role}.proveDevice`, () => ({ serial: 'S', sizeBytes: GIB })),
+    attachEncryptor: async ({ attachment, device }) => {
+      await this.#take(attachment, 'encryptor', 'attachEncryptor');
+      return { ...device, path: '/dev/mapper/x' };
+    },
+    detachEncryptor: ({ attachment }) => this.#release(attachment, 'encryptor', 'detachEncryptor'),
+    disconnectVolume: ({ attachment }) => this.#release(attachment, 'device', 'disconnectVolume'),
+    planCopy: () => this.#step('planCopy', () => ({ bytesTotal: GIB }) as CopyPlan),
+    fenceCopier: () =>
+      this.#step('fenceCopier', () => {
+        const was = this.copierAlive;
+        this.copierAlive = false;
+        return was ? 'done' : 'alreadyGone';
+      }),
+  };
+
+  readonly copy: CopyActivities = {
+    copyData: async () => {
+      this.copierAlive = true;
+      await this.#step('copyData', () => undefined);
+      this.copierAlive = false;
+      return { bytes: GIB, seconds: 1, mbPerSecond: 1024, attempts: 1, bytesCopiedAgain: 0 };
+    },
+    verifyCopy: () =>
+      this.#step('verifyCopy', () => ({ mode: 'full', bytesCompared: GIB, seconds: 1 }) as const),
+  };
+}
+
+/** Heartbeats until the step is cancelled, then ends as a cancelled one. */
+export async function untilCancelled(): Promise<void> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(), 200);
+  try {
+    await context.cancelled;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+export const SOURCE: VolumeRef = { backend: 'a', id: 'v1' };
+export const DESTINATION: VolumeRef = { backend: 'b', id: 'v2' };

@@ -1,0 +1,149 @@
+import { Context } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import type { CopyInput, CopyReport } from '../../contract/copy.ts';
+import type { TimeLimits } from '../../contract/limits.ts';
+import {
+  DECIDE_UPDATE,
+  type CopyStatus,
+  type Decision,
+  STATUS_QUERY,
+} from '../../contract/messages.ts';
+import { backendQueue, copyQueue, hostQueue, WORKFLOW_QUEUE } from '../../contract/queues.ts';
+import { searchAttributes } from '../../contract/search-attributes.ts';
+import { WORKFLOWS } from '../../contract/workflows.ts';
+import { locateTimeSkippingServer } from '../rig/temporal.ts';
+import { DESTINATION, FakeWorld, SOURCE } from './fake-world.ts';
+
+export const LIMITS: TimeLimits = {
+  heartbeatSeconds: 60,
+  stepSeconds: 120,
+  scheduleToStartSeconds: 30,
+  patienceSeconds: 3,
+  retryInitialSeconds: 1,
+  retryMaximumSeconds: 1,
+};
+
+export const INPUT: CopyInput = {
+  source: SOURCE,
+  destination: DESTINATION,
+  host: 'h1',
+  options: {},
+  limits: LIMITS,
+};
+
+export type WorkflowRig = {
+  env: TestWorkflowEnvironment;
+  /** The world that a workflow's steps act on. */
+  worlds: Map<string, FakeWorld>;
+  stop: () => Promise<void>;
+};
+
+/** Activities that find the world of the workflow that calls them. */
+function inWorldOf(
+  worlds: Map<string, FakeWorld>,
+  part: 'backend' | 'host' | 'copy',
+): Record<string, (input: unknown) => unknown> {
+  return Object.fromEntries(
+    Object.keys(new FakeWorld()[part]).map((verb) => [
+      verb,
+      (input: unknown) => {
+        const { workflowId } = Context.current().info.workflowExecution!;
+        const activities = worlds.get(workflowId)![part] as Record<string, (i: unknown) => unknown>;
+        return activities[verb]!(input);
+      },
+    ]),
+  );
+}
+
+/** A time-skipping server, the bundled workflows and workers for hosts h1 and h2. */
+export async function startWorkflowRig(): Promise<WorkflowRig> {
+  const logger = new DefaultLogger('ERROR');
+  Runtime.install({ logger });
+  const path = await locateTimeSkippingServer();
+  const [env, workflowBundle] = await Promise.all([
+    TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path } },
+    }),
+    bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+      logger,
+    }),
+  ]);
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: env.namespace ?? 'default',
+    searchAttributes: Object.fromEntries(
+      Object.values(searchAttributes).map(({ name, type }) => [
+        name,
+        encodeSearchAttributeIndexedValueType(type)!,
+      ]),
+    ),
+  });
+  const worlds = new Map<string, FakeWorld>();
+  const common = { connection: env.nativeConnection, maxHeartbeatThrottleInterval: '100ms' };
+  const steps = (taskQueue: string, part: 'backend' | 'host' | 'copy'): Promise<Worker> =>
+    Worker.create({ ...common, taskQueue, activities: inWorldOf(worlds, part) });
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
+    steps(backendQueue(SOURCE.backend), 'backend'),
+    steps(backendQueue(DESTINATION.backend), 'backend'),
+    ...['h1', 'h2'].flatMap((host) => [
+      steps(hostQueue(host), 'host'),
+      steps(copyQueue(host), 'copy'),
+    ]),
+  ]);
+  const runs = Promise.all(workers.map((worker) => worker.run()));
+  return {
+    env,
+    worlds,
+    stop: async () => {
+      for (const worker of workers) worker.shutdown();
+      await runs;
+      await env.teardown();
+    },
+  };
+}
+
+export type CopyUnderTest = {
+  handle: WorkflowHandle;
+  result: () => Promise<CopyReport>;
+  status: () => Promise<CopyStatus>;
+  /** Waits until the step is parked. */
+  parked: (step: string) => Promise<CopyStatus['parked'][number]>;
+  decide: (decision: Omit<Decision, 'reason'> & { reason?: string }) => Promise<unknown>;
+};
+
+export async function startCopy(
+  rig: WorkflowRig,
+  world: FakeWorld,
+  input: Partial<CopyInput> = {},
+): Promise<CopyUnderTest> {
+  const workflowId = `copy/${randomUUID()}`;
+  rig.worlds.set(workflowId, world);
+  const handle = await rig.env.client.workflow.start(WORKFLOWS.copyVolume, {
+    workflowId,
+    taskQueue: WORKFLOW_QUEUE,
+    args: [{ ...INPUT, ...input }],
+  });
+  const status = (): Promise<CopyStatus> => handle.query<CopyStatus>(STATUS_QUERY);
+  const decide: CopyUnderTest['decide'] = (decision) =>
+    handle.executeUpdate(DECIDE_UPDATE, { args: [{ reason: 'test', ...decision }] });
+  return {
+    handle,
+    result: () => handle.result() as Promise<CopyReport>,
+    status,
+    decide,
+    parked: async (step) => {
+      for (let tries = 0; tries < 200; tries += 1) {
+        const found = (await status()).parked.find((parked) => parked.step === step);
+        if (found !== undefined) return found;
+        await rig.env.sleep('1 second');
+      }
+      throw new Error(`${step} was not parked: ${JSON.stringify(await status())}`);
+    },
+  };
+}

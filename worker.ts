@@ -1,0 +1,108 @@
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import type { HostContext } from './activities/context.ts';
+import { noEncryptor } from './connectors/no-encryptor.ts';
+import {
+  connectorProperties,
+  defaultInitiator,
+  openConnectors,
+} from './connectors/open-connectors.ts';
+import { DrayError } from './contract/errors.ts';
+import type { Backend } from './storage/backend.ts';
+import { openBackend } from './storage/open-backend.ts';
+import { listClaims } from './system/claims.ts';
+import { loadConfig, type LoadedConfig } from './system/config/load.ts';
+import { temporalSettings, unreachable } from './system/config/temporal.ts';
+import type { HostState } from './system/host-state.ts';
+import type { Log } from './system/log.ts';
+import { createLog, installRuntime } from './worker/logger.ts';
+import { watchReleases } from './worker/release-watch.ts';
+import { createWorkers } from './worker/serve.ts';
+import { takeOver, watchEpoch } from './worker/takeover.ts';
+
+function hostContext(config: LoadedConfig, state: HostState, log: Log): HostContext {
+  const initiator = config.iscsi.initiator ?? defaultInitiator(config.host);
+  const connectors = openConnectors({
+    epoch: state.epoch,
+    initiator,
+    attachmentsDir: state.dirs.attachments,
+  });
+  const { bytesPerSecond, ionice } = config.copy;
+  return {
+    state,
+    connectors,
+    encryptor: noEncryptor(),
+    properties: () => connectorProperties(config.host, connectors, initiator),
+    copy: {
+      ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+      ...(ionice === undefined ? {} : { ionice }),
+    },
+    log,
+  };
+}
+
+/** The backends of which this host is the one that serves them. */
+async function ownBackends(config: LoadedConfig, state: HostState, log: Log): Promise<Backend[]> {
+  const { hostId, epoch, dirs } = state;
+  const context = { hostId, epoch, keys: dirs.keys, stateRoot: dirs.root, log };
+  const backends = Object.entries(config.backends)
+    .filter(([, backend]) => (backend.host ?? config.host) === hostId)
+    .map(([name, backend]) => openBackend(name, backend, context));
+  for (const backend of backends) await backend.open();
+  return backends;
+}
+
+async function serve(config: LoadedConfig, log: Log): Promise<void> {
+  const { connection: options, namespace } = temporalSettings(config);
+  const connection = await NativeConnection.connect(options).catch((error: unknown) => {
+    throw unreachable(options.address, error);
+  });
+  const clientConnection = await Connection.connect(options);
+  const client = new Client({ connection: clientConnection, namespace });
+  const state = await takeOver(config, log);
+  const backends = await ownBackends(config, state, log);
+  const host = hostContext(config, state, log);
+  const workers = await createWorkers(connection, namespace, host, backends, config.copy.slots);
+
+  const stopWatching = watchReleases({
+    client,
+    limits: config.limits,
+    log,
+    listAttachments: async () => {
+      const claims = await listClaims(state.dirs.claims);
+      const reservations = await Promise.all(backends.map((b) => b.listReservations()));
+      return [...claims.map((claim) => claim.attachment), ...reservations.flat()];
+    },
+  });
+  const epochWatch = watchEpoch(state, () => {
+    // Nothing of this process may go on: the newer worker has fenced what it started.
+    log.error('another worker has taken over this host id; ending', { code: 'WorkerSuperseded' });
+    process.exit(1);
+  });
+
+  const queues = workers.map((worker) => worker.options.taskQueue);
+  log.info('worker ready', { epoch: state.epoch.number, queues, address: options.address });
+  try {
+    // A SIGTERM shuts all of them down; one that fails takes the others with it.
+    await Promise.all(workers.map((worker) => worker.run()));
+  } finally {
+    clearInterval(epochWatch);
+    await stopWatching();
+    await Promise.all(backends.map((backend) => backend.close()));
+    await clientConnection.close();
+    await connection.close();
+  }
+  log.info('worker ended', { epoch: state.epoch.number });
+}
+
+const configFlag = process.argv.indexOf('--config');
+const config = loadConfig(configFlag < 0 ? undefined : process.argv[configFlag + 1]);
+const log = createLog(config.log, config.host);
+installRuntime(log);
+try {
+  await serve(config, log);
+} catch (error) {
+  const known = error instanceof DrayError;
+  log.error((error as Error).message, known ? { code: error.code, do: error.whatToDo } : { error });
+  process.exitCode = known && error.code === 'TemporalUnreachable' ? 5 : 1;
+}

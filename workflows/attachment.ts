@@ -1,0 +1,160 @@
+import type {
+  Attachment,
+  ConnectorProperties,
+  Device,
+  SealedConnectionInfo,
+} from '../contract/attachment.ts';
+import { formatVolume, type Volume } from '../contract/volume.ts';
+import { backendOf, hostOf, type Place } from './places.ts';
+import type { Run } from './run.ts';
+import { required, takeBack, type Taken } from './steps.ts';
+import type { UndoStep } from './undo.ts';
+
+/** A volume attached on a host, ready to be copied from or to. */
+export type Attached = { device: Device; encrypted: boolean };
+
+type UndoVerb = 'removeExport' | 'terminateConnection' | 'disconnectVolume' | 'detachEncryptor';
+
+/**
+ * What takes an attachment back, by the step whose undo it is. The order of attaching stands in
+ * `attach` below and nowhere else; an undo stack turns it round.
+ */
+export function undoSteps(
+  run: Run,
+  attachment: Attachment,
+  properties: ConnectorProperties,
+): Record<UndoVerb, UndoStep> {
+  const { role, volume, owner } = attachment;
+  const onBackend = backendOf(volume);
+  const onHost = hostOf(owner.hostId);
+
+  function step<A>(
+    verb: UndoVerb,
+    place: Place<A>,
+    what: string,
+    call: Parameters<typeof takeBack<A>>[4],
+  ): UndoStep {
+    const name = `${role}.${verb}`;
+    const names = { name, about: formatVolume(volume) };
+    const hostStep = (place as unknown) === onHost;
+    const taken: Taken = { attachment, properties, what, onHost: hostStep, skippable: true };
+    const key = `${attachment.id}/${verb}`;
+    return { key, lane: role, run: () => takeBack(run, place, names, taken, call) };
+  }
+
+  return {
+    removeExport: step('removeExport', onBackend, 'export', (backend) =>
+      backend.removeExport({ attachment }),
+    ),
+    terminateConnection: step('terminateConnection', onBackend, 'connection', (backend, force) =>
+      backend.terminateConnection({ attachment, properties, force }),
+    ),
+    disconnectVolume: step('disconnectVolume', onHost, 'device', (host, force) =>
+      host.disconnectVolume({ attachment, force }),
+    ),
+    detachEncryptor: step('detachEncryptor', onHost, 'encryptor', (host) =>
+      host.detachEncryptor({ attachment }),
+    ),
+  };
+}
+
+/**
+ * Attaches a volume; the undo of each step is pushed before the step starts, since one that timed
+ * out may have taken effect. May be repeated under the same attachment: a lost device is attached
+ * anew that way.
+ */
+export async function attach(
+  run: Run,
+  attachment: Attachment,
+  properties: ConnectorProperties,
+): Promise<Attached> {
+  const { role, volume, owner } = attachment;
+  const onBackend = backendOf(volume);
+  const onHost = hostOf(owner.hostId);
+  const undo = undoSteps(run, attachment, properties);
+  const named = (verb: string) => ({ name: `${role}.${verb}`, about: formatVolume(volume) });
+
+  run.undo.push(undo.removeExport);
+  attachment.exported = await required(run, onBackend, named('createExport'), (backend) =>
+    backend.createExport({ attachment, properties }),
+  );
+
+  run.undo.push(undo.terminateConnection);
+  const info: SealedConnectionInfo = await required(
+    run,
+    onBackend,
+    named('initializeConnection'),
+    (backend) => backend.initializeConnection({ attachment, properties }),
+  );
+
+  run.undo.push(undo.disconnectVolume);
+  const device = await required(run, onHost, named('connectVolume'), (host) =>
+    host.connectVolume({ attachment, info }),
+  );
+  await required(run, onBackend, named('completeConnection'), (backend) =>
+    backend.completeConnection({ attachment }),
+  );
+  await required(run, onHost, named('proveDevice'), (host) =>
+    host.proveDevice({ attachment, device }),
+  );
+
+  const encrypted = info.data['encrypted'] === true;
+  if (!encrypted) return { device, encrypted };
+  run.undo.push(undo.detachEncryptor);
+  const opened = await required(run, onHost, named('attachEncryptor'), (host) =>
+    host.attachEncryptor({ attachment, device }),
+  );
+  return { device: opened, encrypted };
+}
+
+/** The undo of the copier: `forget` also drops its checkpoint, when the copy is over. */
+export function fenceStep(
+  run: Run,
+  attachment: Attachment,
+  properties: ConnectorProperties,
+  forget: boolean,
+): UndoStep {
+  const { destination, hostId } = attachment.owner;
+  const step = { name: 'fenceCopier', about: `${formatVolume(destination)} on ${hostId}` };
+  const taken: Taken = {
+    attachment,
+    properties,
+    what: 'copier',
+    onHost: true,
+    skippable: false,
+  };
+  return {
+    key: `${attachment.id}/${step.name}`,
+    lane: 'copier',
+    run: () =>
+      takeBack(run, hostOf(hostId), step, taken, (host) =>
+        host.fenceCopier({ destination, forget }),
+      ),
+  };
+}
+
+/** Puts back the state that was found before anything was attached, also when the copy fails. */
+export function stateStep(
+  run: Run,
+  attachment: Attachment,
+  properties: ConnectorProperties,
+  found: Volume,
+): UndoStep {
+  const { role, volume } = attachment;
+  const name = `${role}.setVolumeState`;
+  const taken: Taken = {
+    attachment,
+    properties,
+    what: `state ${found.state}`,
+    onHost: false,
+    skippable: true,
+  };
+  return {
+    key: `${attachment.id}/setVolumeState`,
+    lane: role,
+    run: () =>
+      takeBack(run, backendOf(volume), { name, about: formatVolume(volume) }, taken, (backend) =>
+        backend.setVolumeState({ volume, state: found.state }),
+      ),
+  };
+}

@@ -1,0 +1,186 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Attachment } from '../contract/attachment.ts';
+import type { CopyInput, CopyProgress, CopyReport, VerifyResult } from '../contract/copy.ts';
+import { describeError } from '../contract/errors.ts';
+import { attachmentId } from '../contract/ids.ts';
+import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/volume.ts';
+import { attach, type Attached, fenceStep, stateStep } from './attachment.ts';
+import { copyData, endsOf, type Session, verifyCopy } from './data.ts';
+import { failureOf, faultOf } from './faults.ts';
+import { backendOf, hostOf } from './places.ts';
+import { Run } from './run.ts';
+import { MoveRequested, required } from './steps.ts';
+
+type Found = Record<Role, Volume>;
+
+/** What the next host needs to know of the work of the one before. */
+type Carried = { readsAsZeros?: boolean; progress?: CopyProgress };
+
+/** Looks at both volumes before anything is touched. */
+async function lookAtVolumes(run: Run, { source, destination }: CopyInput): Promise<Found> {
+  const same = formatVolume(source) === formatVolume(destination);
+  if (same) throw failureOf(describeError('SameVolume', { volume: formatVolume(source) }));
+  const describe = (role: Role, volume: typeof source): Promise<Volume> =>
+    required(
+      run,
+      backendOf(volume),
+      { name: `${role}.describeVolume`, about: formatVolume(volume) },
+      (backend) => backend.describeVolume(volume),
+    );
+  const found = {
+    source: await describe('source', source),
+    destination: await describe('destination', destination),
+  };
+  if (found.source.sizeBytes % SECTOR_BYTES !== 0) {
+    const because = `${formatVolume(source)} is not a whole number of ${SECTOR_BYTES}-byte sectors`;
+    throw failureOf(describeError('BadSize', { size: found.source.sizeBytes, because }));
+  }
+  if (found.destination.sizeBytes < found.source.sizeBytes) {
+    throw failureOf(
+      describeError('DestinationTooSmall', {
+        source: formatVolume(source),
+        sourceBytes: found.source.sizeBytes,
+        destination: formatVolume(destination),
+        destinationBytes: found.destination.sizeBytes,
+      }),
+    );
+  }
+  return found;
+}
+
+function newAttachment(run: Run, input: CopyInput, role: Role, move: number): Attachment {
+  const { workflowId, firstExecutionRunId: firstRunId } = workflowInfo();
+  return {
+    id: attachmentId(workflowId, firstRunId, role, move),
+    volume: input[role],
+    role,
+    accessMode: role === 'source' ? 'ro' : 'rw',
+    owner: { workflowId, firstRunId, hostId: run.host, destination: input.destination },
+  };
+}
+
+/** Attaches both volumes on the run's host and plans the copy between them. */
+async function openSession(
+  run: Run,
+  input: CopyInput,
+  found: Found,
+  move: number,
+  carried: Carried,
+): Promise<Session> {
+  const about = run.host;
+  const names = { name: 'getConnectorProperties', about };
+  const properties = await required(run, hostOf(run.host), names, (host) =>
+    host.getConnectorProperties(),
+  );
+  run.enter('attaching');
+  const attachments = {
+    destination: newAttachment(run, input, 'destination', move),
+    source: newAttachment(run, input, 'source', move),
+  };
+  const attached: Partial<Record<Role, Attached>> = {};
+  // Destination first, as Cinder does: one that cannot be attached costs the source nothing.
+  for (const role of ['destination', 'source'] as const) {
+    const attachment = attachments[role];
+    run.undo.push(stateStep(run, attachment, properties, found[role]));
+    attached[role] = await attach(run, attachment, properties);
+  }
+  const both = attached as Record<Role, Attached>;
+  carried.readsAsZeros ??= attachments.destination.exported?.readsAsZeros ?? false;
+  const plan = await required(run, hostOf(run.host), { name: 'planCopy', about }, (host) =>
+    host.planCopy({
+      ends: endsOf(both),
+      volumes: { source: input.source, destination: input.destination },
+      destinationReadsAsZeros: carried.readsAsZeros === true,
+      encrypted: both.destination.encrypted,
+      options: input.options,
+    }),
+  );
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  return {
+    copyId: attachmentId(workflowId, firstExecutionRunId, 'destination', 0),
+    properties,
+    attachments,
+    attached: both,
+    plan,
+    ...(carried.progress === undefined ? {} : { resumeFrom: carried.progress }),
+  };
+}
+
+async function copyOnHost(
+  run: Run,
+  input: CopyInput,
+  found: Found,
+  move: number,
+  carried: Carried,
+): Promise<CopyReport> {
+  const session = await openSession(run, input, found, move, carried);
+  const { properties, attachments, plan } = session;
+  try {
+    run.undo.push(fenceStep(run, attachments.destination, properties, true));
+    run.enter('copying');
+    const copied = await copyData(run, session);
+    run.enter('verifying');
+    const verified: VerifyResult =
+      input.options.verify === 'off'
+        ? { mode: 'off', bytesCompared: 0, seconds: 0 }
+        : await verifyCopy(run, session);
+    const { source, destination } = input;
+    return { source, destination, host: run.host, plan, copied, verified, held: run.held };
+  } finally {
+    if (session.resumeFrom !== undefined) carried.progress = session.resumeFrom;
+  }
+}
+
+/** From host to host, for as long as a person decides `move`. */
+async function copyOnAnyHost(run: Run, input: CopyInput): Promise<CopyReport> {
+  const found = await lookAtVolumes(run, input);
+  const carried: Carried = {};
+  for (let move = 0; ; move += 1) {
+    try {
+      return await copyOnHost(run, input, found, move, carried);
+    } catch (error) {
+      if (!(error instanceof MoveRequested)) throw error;
+      run.enter('detaching');
+      await run.undo.unwind();
+      run.host = error.host;
+    }
+  }
+}
+
+/**
+ * Attaches a source and a destination volume, copies, verifies and detaches both. The durable form
+ * of Cinder's VolumeManager._copy_volume_data (cinder/volume/manager.py). Success, failure and
+ * cancel leave by the same undo stack.
+ */
+export async function copyVolume(input: CopyInput): Promise<CopyReport> {
+  const title = `${formatVolume(input.source)} → ${formatVolume(input.destination)}`;
+  const run = new Run(title, input.limits, input.host);
+  run.enter('preparing');
+  let report: CopyReport | undefined;
+  let failed: unknown;
+  try {
+    report = await copyOnAnyHost(run, input);
+  } catch (error) {
+    failed = error;
+  }
+  const fault = report === undefined ? faultOf(failed, 'copyVolume', '') : undefined;
+  run.enter('detaching', fault);
+  await run.undo.unwind();
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  if (fault === undefined) {
+    run.enter('done');
+    return report as CopyReport;
+  }
+  if (fault.code === 'Cancelled') {
+    run.enter('cancelled');
+    throw new CancelledFailure(fault.message);
+  }
+  run.enter('failed');
+  throw failureOf(fault, fault.message, run.held);
+}

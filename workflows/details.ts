@@ -1,0 +1,37 @@
+import type { CopyStatus, ParkedStep } from '../contract/messages.ts';
+import { formatVolume } from '../contract/volume.ts';
+
+const PHASES: Record<CopyStatus['phase'], string> = {
+  preparing: 'Looking at both volumes and the host.',
+  attaching: 'Attaching the volumes, destination first.',
+  copying: 'Copying. The heartbeat of `copyData` has the progress.',
+  verifying: 'Comparing the destination with the source, past the page cache.',
+  detaching: 'Detaching both volumes.',
+  done: 'Done.',
+  failed: 'Failed; what was acquired has been released.',
+  cancelled: 'Cancelled; what was acquired has been released.',
+};
+
+function renderParked(parked: ParkedStep): string {
+  return [
+    `### Waits for a decision: \`${parked.step}\``,
+    `**${parked.code}**: ${parked.message}`,
+    parked.whatToDo,
+    `Since ${parked.since}. Decide with the Update \`decide\` or the Signal \`decideBySignal\`:`,
+    `\`{"step": "${parked.step}", "decision": "${parked.accepts.join(' | ')}", "reason": "…"}\``,
+  ].join('\n\n');
+}
+
+/** The markdown of the UI's Current Details. */
+export function renderDetails(title: string, status: CopyStatus): string {
+  const { parked, held, failure } = status;
+  return [
+    `**${title}** on host \`${status.host}\``,
+    PHASES[status.phase],
+    ...(failure === undefined
+      ? []
+      : [`Rolling back or ended for **${failure.code}**: ${failure.message}`]),
+    ...parked.map(renderParked),
+    ...held.map((h) => `- held: ${h.what} of \`${formatVolume(h.volume)}\`: ${h.because}`),
+  ].join('\n\n');
+}

@@ -1,0 +1,72 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  isCancellation,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { Held } from '../contract/copy.ts';
+import {
+  catalogue,
+  describeError,
+  type ErrorDescription,
+  type ErrorDetails,
+  isErrorCode,
+} from '../contract/errors.ts';
+
+/** A failed step as the workflow and people see it. */
+export type Fault = ErrorDescription & {
+  /** How far a data step had come, from its failure or its last heartbeat. */
+  progress?: unknown;
+};
+
+function fromApplication(failure: ApplicationFailure): Fault {
+  const details = failure.details?.[0] as Partial<ErrorDetails> | undefined;
+  const code = failure.type ?? 'Unexpected';
+  const entry = isErrorCode(code) ? catalogue[code] : catalogue.Unexpected;
+  return {
+    code,
+    // What the SDK itself reports, WorkerShutdown for example, goes away by itself.
+    class: details?.class ?? (failure.nonRetryable ? entry.class : 'retry'),
+    message: failure.message,
+    whatToDo: details?.whatToDo ?? entry.whatToDo,
+    params: details?.params ?? {},
+    progress: failure.details?.[1],
+  };
+}
+
+/** Reads any error that a step can end with. A time-out leaves open whether it took effect. */
+export function faultOf(error: unknown, step: string, queue: string): Fault {
+  if (isCancellation(error)) return describeError('Cancelled', {});
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof CancelledFailure) return describeError('Cancelled', {});
+  if (cause instanceof ApplicationFailure) return fromApplication(cause);
+  if (cause instanceof TimeoutFailure) {
+    const fault =
+      cause.timeoutType === 'SCHEDULE_TO_START'
+        ? describeError('HostGone', { queue })
+        : describeError('StepTimedOut', { step });
+    return { ...fault, progress: cause.lastHeartbeatDetails };
+  }
+  const because = error instanceof Error ? error.message : String(error);
+  return describeError('Unexpected', { because });
+}
+
+/** The failure a workflow ends with, or an Update is refused with. */
+export function failureOf(
+  fault: Fault,
+  message = fault.message,
+  held: readonly Held[] = [],
+): ApplicationFailure {
+  const details: ErrorDetails = {
+    class: fault.class,
+    whatToDo: fault.whatToDo,
+    params: fault.params,
+  };
+  return ApplicationFailure.create({
+    type: fault.code,
+    message,
+    nonRetryable: true,
+    details: held.length > 0 ? [details, { held }] : [details],
+  });
+}

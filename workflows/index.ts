@@ -1,0 +1,3 @@
+export { copyVolume } from './copy-volume.ts';
+export { releaseAttachment } from './release-attachment.ts';
+export { manageVolume } from './manage-volume.ts';

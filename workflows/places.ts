@@ -1,0 +1,72 @@
+import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { BackendActivities } from '../activities/backend.ts';
+import type { CopyActivities } from '../activities/copy.ts';
+import type { HostActivities } from '../activities/host.ts';
+import { attemptsWithin, type TimeLimits } from '../contract/limits.ts';
+import { backendQueue, copyQueue, hostQueue } from '../contract/queues.ts';
+import type { VolumeRef } from '../contract/volume.ts';
+
+/** Where a step runs, and with which time limits. */
+export type Place<A> = { queue: string; bind: (limits: TimeLimits, summary: string) => A };
+
+/** A copy may run for weeks: it is bounded by progress, not by time. */
+const DATA_STEP_LIMIT = '365 days';
+
+function backoff(limits: TimeLimits): ActivityOptions['retry'] & object {
+  return {
+    initialInterval: limits.retryInitialSeconds * 1000,
+    backoffCoefficient: 2,
+    maximumInterval: limits.retryMaximumSeconds * 1000,
+  };
+}
+
+/** No schedule-to-close: a host that is gone is noticed, but a clean-up is never given up. */
+function controlOptions(queue: string, limits: TimeLimits, summary: string): ActivityOptions {
+  return {
+    taskQueue: queue,
+    summary,
+    startToCloseTimeout: limits.stepSeconds * 1000,
+    scheduleToStartTimeout: limits.scheduleToStartSeconds * 1000,
+    heartbeatTimeout: limits.heartbeatSeconds * 1000,
+    retry: { ...backoff(limits), maximumAttempts: attemptsWithin(limits) },
+  };
+}
+
+/** The queue of whoever can drive the volume's backend. */
+export function backendOf(volume: VolumeRef): Place<BackendActivities> {
+  const queue = backendQueue(volume.backend);
+  return {
+    queue,
+    bind: (limits, summary) =>
+      proxyActivities<BackendActivities>(controlOptions(queue, limits, summary)),
+  };
+}
+
+/** The host's own queue, which never waits behind a copy. */
+export function hostOf(host: string): Place<HostActivities> {
+  const queue = hostQueue(host);
+  return {
+    queue,
+    bind: (limits, summary) =>
+      proxyActivities<HostActivities>(controlOptions(queue, limits, summary)),
+  };
+}
+
+/**
+ * The host's slots for data. Attempts without limit; waiting for a slot has none either. A lost
+ * device comes back at once, since it has to be attached anew before another attempt makes sense.
+ */
+export function copySlotOf(host: string): Place<CopyActivities> {
+  const queue = copyQueue(host);
+  return {
+    queue,
+    bind: (limits, summary) =>
+      proxyActivities<CopyActivities>({
+        taskQueue: queue,
+        summary,
+        startToCloseTimeout: DATA_STEP_LIMIT,
+        heartbeatTimeout: limits.heartbeatSeconds * 1000,
+        retry: { ...backoff(limits), nonRetryableErrorTypes: ['DeviceLost'] },
+      }),
+  };
+}

@@ -1,0 +1,182 @@
+import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
+import type { Attachment, ConnectorProperties } from '../contract/attachment.ts';
+import { describeError } from '../contract/errors.ts';
+import type { Decision, DecisionKind } from '../contract/messages.ts';
+import { formatVolume, type Undone } from '../contract/volume.ts';
+import { now } from './clock.ts';
+import { type Fault, failureOf, faultOf } from './faults.ts';
+import { backendOf, type Place } from './places.ts';
+import type { Run } from './run.ts';
+import type { UndoOutcome } from './undo.ts';
+
+/** A person's decision to go on with another host: the way out of a step, not an error. */
+export class MoveRequested extends Error {
+  constructor(readonly host: string) {
+    super(`move to ${host}`);
+  }
+}
+
+export type StepNames = {
+  /** For example `source.connectVolume`; what people decide about. */
+  name: string;
+  /** Volume or host, for the summary beside the activity in the UI. */
+  about: string;
+};
+
+function summaryOf({ name, about }: StepNames): string {
+  return `${name.split('.').at(-1)}: ${about}`;
+}
+
+async function park(
+  run: Run,
+  step: StepNames,
+  fault: Fault,
+  accepts: DecisionKind[],
+): Promise<Decision> {
+  const { code, message, whatToDo } = fault;
+  return run.desk.park({ step: step.name, code, message, whatToDo, since: now(), accepts });
+}
+
+/**
+ * A step that acquires or does something. Its errors end in one of three ways: what the user
+ * asked for is impossible or we have a bug: thrown; retries could not finish it: parked until a
+ * person decides; cancelled: thrown as cancellation, even if the worker died meanwhile.
+ * `skip` is accepted only for what is `optional` and answers undefined.
+ */
+export async function forward<A, T>(
+  run: Run,
+  place: Place<A>,
+  step: StepNames & { optional?: boolean; onFault?: (fault: Fault) => 'parkOrFail' | 'throw' },
+  call: (activities: A) => Promise<T>,
+): Promise<T | undefined> {
+  for (;;) {
+    try {
+      return await call(place.bind(run.limits, summaryOf(step)));
+    } catch (error) {
+      const fault = faultOf(error, step.name, place.queue);
+      // A step whose worker died under a cancel ends as a time-out, not as a cancellation.
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+      if (fault.code === 'Cancelled' || step.onFault?.(fault) === 'throw') throw error;
+      if (fault.class === 'user' || fault.class === 'bug') throw failureOf(fault);
+      const skip = step.optional === true ? (['skip'] as const) : [];
+      const decision = await park(run, step, fault, ['retry', ...skip, 'rollBack', 'move']);
+      if (decision.decision === 'skip') return undefined;
+      if (decision.decision === 'move') throw new MoveRequested(decision.host as string);
+      if (decision.decision === 'rollBack') {
+        throw failureOf(fault, `${fault.message}; rolled back by decision: ${decision.reason}`);
+      }
+    }
+  }
+}
+
+/** As forward, for a step without which nothing goes on. */
+export async function required<A, T>(
+  run: Run,
+  place: Place<A>,
+  step: StepNames & { onFault?: (fault: Fault) => 'parkOrFail' | 'throw' },
+  call: (activities: A) => Promise<T>,
+): Promise<T> {
+  return (await forward(run, place, step, call)) as T;
+}
+
+/** What an undo step concerns, for `force` and for the list of what is held. */
+export type Taken = {
+  attachment: Attachment;
+  properties: ConnectorProperties;
+  /** What stays if the step is skipped, in words. */
+  what: string;
+  /** Runs on the attachment's host: nothing of it is left once that host is powered off. */
+  onHost: boolean;
+  /** `fenceCopier` cannot be skipped: nothing is undone under a living copier. */
+  skippable: boolean;
+};
+
+/**
+ * A step that takes something back. Whatever goes wrong is parked, never given up: `skip` ends
+ * the volume's stack and lists what is held; `force` goes on only after the backend has revoked
+ * the host's access, or with a person's statement that the host is powered off.
+ */
+export async function takeBack<A>(
+  run: Run,
+  place: Place<A>,
+  step: StepNames,
+  taken: Taken,
+  call: (activities: A, force: boolean) => Promise<Undone>,
+): Promise<UndoOutcome> {
+  const host = taken.attachment.owner.hostId;
+  let revoked = false;
+  for (;;) {
+    if (taken.onHost && run.hostsOff.has(host)) return 'next';
+    let fault: Fault;
+    try {
+      await call(place.bind(run.limits, summaryOf(step)), revoked);
+      return 'next';
+    } catch (error) {
+      fault = faultOf(error, step.name, place.queue);
+    }
+    if (revoked && taken.onHost) {
+      // The host can no longer reach the volume, so taking its export away harms nobody.
+      hold(run, taken, fault.message);
+      return 'next';
+    }
+    const decision = await decideUndo(run, step, taken, fault);
+    if (decision === 'skip') return 'stop';
+    revoked ||= decision === 'force';
+  }
+}
+
+/** Until a decision stands that may be acted upon; `force` is one only once access is gone. */
+async function decideUndo(
+  run: Run,
+  step: StepNames,
+  taken: Taken,
+  failed: Fault,
+): Promise<'retry' | 'skip' | 'force'> {
+  const skip = taken.skippable ? (['skip'] as const) : [];
+  let fault: Fault | undefined = failed;
+  for (;;) {
+    const { decision, reason, hostIsOff } = await park(run, step, fault, [
+      'retry',
+      ...skip,
+      'force',
+    ]);
+    if (decision === 'skip') {
+      hold(run, taken, `skipped by decision: ${reason}`);
+      return 'skip';
+    }
+    if (decision !== 'force') return 'retry';
+    if (hostIsOff === true) {
+      run.hostsOff.add(taken.attachment.owner.hostId);
+      return 'force';
+    }
+    fault = await revokeFault(run, taken);
+    if (fault === undefined) return 'force';
+  }
+}
+
+function hold(run: Run, { attachment, what }: Taken, because: string): void {
+  run.held.push({ attachmentId: attachment.id, volume: attachment.volume, what, because });
+}
+
+/** Why the host's access could not be taken away; undefined when it is proven to be gone. */
+async function revokeFault(
+  run: Run,
+  { attachment, properties }: Taken,
+): Promise<Fault | undefined> {
+  const { volume, owner } = attachment;
+  const place = backendOf(volume);
+  const about = `${owner.hostId} to ${formatVolume(volume)}`;
+  try {
+    const activities = place.bind(run.limits, summaryOf({ name: 'revokeAccess', about }));
+    const answer = await activities.revokeAccess({ attachment, properties });
+    return answer === 'revoked'
+      ? undefined
+      : describeError('RevokeImpossible', {
+          host: owner.hostId,
+          volume: formatVolume(volume),
+          backend: volume.backend,
+        });
+  } catch (error) {
+    return faultOf(error, 'revokeAccess', place.queue);
+  }
+}

@@ -1,0 +1,42 @@
+import { CancellationScope } from '@temporalio/workflow';
+import type { Role } from '../contract/volume.ts';
+
+/** `stop`: the rest of this lane must stay as it is, since something in it was not released. */
+export type UndoOutcome = 'next' | 'stop';
+
+export type UndoStep = {
+  /** Attachment id and verb: pushed once, however often its step is repeated. */
+  key: string;
+  /** Steps of one lane are strictly ordered; the lanes of the two volumes go side by side. */
+  lane: 'copier' | Role;
+  run: () => Promise<UndoOutcome>;
+};
+
+/**
+ * What has to be taken back, pushed before it is acquired. The one way out of every workflow:
+ * success, failure and cancel all end here.
+ */
+export class UndoStack {
+  #steps: UndoStep[] = [];
+
+  push(step: UndoStep): void {
+    if (!this.#steps.some(({ key }) => key === step.key)) this.#steps.push(step);
+  }
+
+  /** The copier first, then each volume newest first. Nothing cancels it. */
+  async unwind(): Promise<void> {
+    await CancellationScope.nonCancellable(async () => {
+      await this.#unwindLane('copier');
+      await Promise.all([this.#unwindLane('destination'), this.#unwindLane('source')]);
+    });
+  }
+
+  async #unwindLane(lane: UndoStep['lane']): Promise<void> {
+    const steps = this.#steps.filter((step) => step.lane === lane).reverse();
+    for (const step of steps) {
+      const outcome = await step.run();
+      if (outcome === 'stop') break;
+      this.#steps = this.#steps.filter(({ key }) => key !== step.key);
+    }
+  }
+}

@@ -26,7 +26,8 @@ const body = z.object({
   /** When the first attempt began (ms since 1970). */
   startedAt: bytes,
 });
-const fileSchema = z.object({ checksum: z.string(), body });
+/** The body as text: a checksum of anything else would depend on the order of its keys. */
+const fileSchema = z.object({ checksum: z.string(), text: z.string() });
 
 /** What is known of a copy on this host, whoever works on it. */
 export type Checkpoint = z.infer<typeof body>;
@@ -39,8 +40,7 @@ const heartbeatSchema = z.object({
   flushed: z.array(range),
 });
 
-const checksumOf = (checkpoint: Checkpoint): string =>
-  createHash('sha256').update(JSON.stringify(checkpoint)).digest('hex');
+const checksumOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 const fileIn = (directory: string): string => join(directory, 'checkpoint.json');
 
@@ -75,13 +75,17 @@ async function readFileCheckpoint(
   try {
     const found = await readJson(fileIn(directory), fileSchema);
     if (found === undefined) return undefined;
+    const checkpoint =
+      found.checksum === checksumOf(found.text)
+        ? body.safeParse(JSON.parse(found.text)).data
+        : undefined;
     const because =
-      found.checksum !== checksumOf(found.body)
-        ? 'its checksum is wrong'
-        : found.body.copyId !== copyId
-          ? `it belongs to copy ${found.body.copyId}`
-          : unfit(found.body, plan);
-    if (because === undefined) return found.body;
+      checkpoint === undefined
+        ? 'it is damaged'
+        : checkpoint.copyId !== copyId
+          ? `it belongs to copy ${checkpoint.copyId}`
+          : unfit(checkpoint, plan);
+    if (because === undefined) return checkpoint;
     onNotice(`the checkpoint of this destination is not used: ${because}`);
   } catch (error) {
     if (!(error instanceof DrayError)) throw error;
@@ -122,6 +126,6 @@ export async function loadCheckpoint(
 
 /** @throws StateUnwritable, StorageFull */
 export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
-  const text = JSON.stringify({ checksum: checksumOf(checkpoint), body: checkpoint });
-  await writeAtomic(fileIn(directory), text);
+  const text = JSON.stringify(checkpoint);
+  await writeAtomic(fileIn(directory), JSON.stringify({ checksum: checksumOf(text), text }));
 }

@@ -29,19 +29,22 @@ export function createLog({ level, format }: Config['log'], hostId: string): Log
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
+/** What the SDK tells of its own workings is for those who look for it. */
 const LEVELS: Record<LogLevel, keyof Log> = {
   TRACE: 'debug',
   DEBUG: 'debug',
-  INFO: 'info',
+  INFO: 'debug',
   WARN: 'warn',
   ERROR: 'error',
 };
+/** True of every Worker here on purpose: each serves one kind of task. */
+const NO_NEWS = /^No (activities|workflows|Nexus services) registered/;
 
 /** Temporal's own words go into the same log; once a process, before any connection. */
 export function installRuntime(log: Log): void {
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }) =>
-      log[LEVELS[level]](message, meta),
+      log[NO_NEWS.test(message) ? 'debug' : LEVELS[level]](message, meta),
     ),
     telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
   });

@@ -1,4 +1,8 @@
-import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  type ActivityOptions,
+  proxyActivities,
+} from '@temporalio/workflow';
 import type { BackendActivities } from '../activities/backend.ts';
 import type { CopyActivities } from '../activities/copy.ts';
 import type { HostActivities } from '../activities/host.ts';
@@ -11,6 +15,12 @@ export type Place<A> = { queue: string; bind: (limits: TimeLimits, summary: stri
 
 /** A copy may run for weeks: it is bounded by progress, not by time. */
 const DATA_STEP_LIMIT = '365 days';
+
+/**
+ * Nothing is undone while a cancelled step may still take effect. Named, since what the SDK really
+ * does when it is left out is TRY_CANCEL.
+ */
+const WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
 function backoff(limits: TimeLimits): ActivityOptions['retry'] & object {
   return {
@@ -28,6 +38,7 @@ function controlOptions(queue: string, limits: TimeLimits, summary: string): Act
     startToCloseTimeout: limits.stepSeconds * 1000,
     scheduleToStartTimeout: limits.scheduleToStartSeconds * 1000,
     heartbeatTimeout: limits.heartbeatSeconds * 1000,
+    cancellationType: WAIT,
     retry: { ...backoff(limits), maximumAttempts: attemptsWithin(limits) },
   };
 }
@@ -66,6 +77,7 @@ export function copySlotOf(host: string): Place<CopyActivities> {
         summary,
         startToCloseTimeout: DATA_STEP_LIMIT,
         heartbeatTimeout: limits.heartbeatSeconds * 1000,
+        cancellationType: WAIT,
         retry: { ...backoff(limits), nonRetryableErrorTypes: ['DeviceLost'] },
       }),
   };

@@ -7,7 +7,7 @@ import { assertCurrent, type Epoch } from '../../system/epoch.ts';
 import { runBounded } from '../bounded-tool.ts';
 import { isMountPoint } from '../mounts.ts';
 import { makeAttachmentDir, namelessSecret, type AttachmentDir } from './attachment-dir.ts';
-import { findDaemons, runsWith, servesExport, startDaemon } from './daemon.ts';
+import { eraseSecretOf, findDaemons, runsWith, servesExport, startDaemon } from './daemon.ts';
 import { loginError, startError } from './login-errors.ts';
 
 /** Login and first read of a target that is there take well under one. */
@@ -55,7 +55,10 @@ export async function takeOver(
 ): Promise<Device | undefined> {
   const [daemon, ...others] = await findDaemons(dir);
   if (daemon === undefined || others.length > 0) return undefined;
-  return (await runsWith(daemon, argv)) ? readyDevice(dir, accessMode) : undefined;
+  if (!(await runsWith(daemon, argv))) return undefined;
+  const device = await readyDevice(dir, accessMode);
+  if (device !== undefined) await eraseSecretOf(dir, daemon);
+  return device;
 }
 
 /**

@@ -20,8 +20,6 @@ export type IscsiContext = {
   initiator: string;
   /** State directory with one directory an attachment. */
   attachmentsDir: string;
-  /** How long a flush before a disconnect may wait for its target. Default 60. */
-  flushSeconds?: number;
 };
 
 /** Long enough for a target's restart: the flush waits and then succeeds. */
@@ -34,8 +32,8 @@ function iscsiData(info: ConnectionInfo): IscsiData {
 }
 
 /** @throws DisconnectFailed */
-async function flush(dir: AttachmentDir, seconds: number): Promise<void> {
-  await flushDevice(dir.device, seconds).catch((cause: unknown) => {
+async function flush(dir: AttachmentDir): Promise<void> {
+  await flushDevice(dir.device, FLUSH_SECONDS).catch((cause: unknown) => {
     const because = `what was written could not be flushed: ${(cause as Error).message}`;
     throw new DrayError('DisconnectFailed', { device: dir.device, because }, { cause });
   });
@@ -47,7 +45,7 @@ async function flush(dir: AttachmentDir, seconds: number): Promise<void> {
  * line. libiscsi logs in again by itself when a target returns; I/O waits meanwhile.
  */
 export function iscsiConnector(context: IscsiContext): Connector {
-  const { epoch, initiator, attachmentsDir, flushSeconds = FLUSH_SECONDS } = context;
+  const { epoch, initiator, attachmentsDir } = context;
   const oneAtATime = serially();
   let available = false;
 
@@ -86,7 +84,7 @@ export function iscsiConnector(context: IscsiContext): Connector {
     assertCurrent(epoch);
     if (isServed(remains) && !force) {
       await assertUnheld(dir);
-      if (attachment.accessMode === 'rw') await flush(dir, flushSeconds);
+      if (attachment.accessMode === 'rw') await flush(dir);
     }
     await release(dir, epoch);
     return 'done';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, readlink, truncate } from 'node:fs/promises';
 import type { AccessMode, IscsiData } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
 import { errnoOf } from '../../system/atomic-file.ts';
@@ -13,11 +13,15 @@ import { askDaemon } from './qmp.ts';
 const PROGRAM = 'qemu-storage-daemon';
 const EXPORT_ID = 'export';
 const NODE = 'volume';
+/** Its place in the child's stdio below. */
+const SECRET_FD = 3;
 
 /** A healthy daemon answers in milliseconds; one whose target hangs does not answer at all. */
 const ANSWER_SECONDS = 3;
-/** For each of the ways to end it, from the clean to the hard one. */
-const END_SECONDS = 5;
+/** To quit it flushes and logs out. */
+const QUIT_SECONDS = 10;
+/** One that does not answer waits for its target and heeds SIGTERM no better. */
+const SIGNAL_SECONDS = 2;
 
 /** The node that logs in. JSON, since a comma in a name would split qemu's own notation. */
 function blockdev(data: IscsiData, initiator: string, accessMode: AccessMode): string {
@@ -43,7 +47,7 @@ function exportOf(dir: AttachmentDir, accessMode: AccessMode): string {
 }
 
 /**
- * argv of the daemon. The secret comes through descriptor 3: qemu reads it before it answers, and
+ * argv of the daemon. The secret comes through a descriptor: qemu reads it before it answers, and
  * neither argv nor any file with a name has it.
  */
 export function daemonArgv(
@@ -54,7 +58,7 @@ export function daemonArgv(
 ): string[] {
   return [
     PROGRAM,
-    ...['--object', 'secret,id=chap,format=raw,file=/proc/self/fd/3'],
+    ...['--object', `secret,id=chap,format=raw,file=/proc/self/fd/${SECRET_FD}`],
     ...['--blockdev', blockdev(data, initiator, accessMode)],
     ...['--export', exportOf(dir, accessMode)],
     // A comma in a value is doubled in this notation, which --chardev alone still wants.
@@ -73,6 +77,14 @@ export async function runsWith(daemon: ProcessId, argv: readonly string[]): Prom
   // Gone meanwhile reads as nothing.
   const line = await readFile(`/proc/${daemon.pid}/cmdline`, 'utf8').catch(() => '');
   return line === `${argv.join('\0')}\0`;
+}
+
+/** Empties the secret's nameless file, which a worker that died left to a daemon that has read it. */
+export async function eraseSecretOf(dir: AttachmentDir, daemon: ProcessId): Promise<void> {
+  const inherited = `/proc/${daemon.pid}/fd/${SECRET_FD}`;
+  // Gone meanwhile: then the secret is, too.
+  const file = await readlink(inherited).catch(() => '');
+  if (file === `${dir.secret} (deleted)`) await truncate(inherited, 0);
 }
 
 /** Whether it answers and serves its export. */
@@ -141,9 +153,9 @@ export async function endDaemon(dir: AttachmentDir, daemon: ProcessId): Promise<
     // It may be dead, half started or hanging: the signals below do what asking cannot.
     () => false,
   );
-  if (asked && (await waitForEnd(daemon, END_SECONDS))) return;
-  if (await endProcess(daemon, 'SIGTERM', END_SECONDS)) return;
-  if (await endProcess(daemon, 'SIGKILL', END_SECONDS)) return;
+  if (asked && (await waitForEnd(daemon, QUIT_SECONDS))) return;
+  if (await endProcess(daemon, 'SIGTERM', SIGNAL_SECONDS)) return;
+  if (await endProcess(daemon, 'SIGKILL', SIGNAL_SECONDS)) return;
   const because = `${PROGRAM} ${daemon.pid} cannot be killed`;
   throw new DrayError('DisconnectFailed', { device: dir.device, because });
 }

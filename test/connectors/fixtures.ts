@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccessMode, Attachment } from '../../contract/attachment.ts';
@@ -10,7 +12,7 @@ import { listMounts } from '../../connectors/mounts.ts';
 export const MIB = 1024 * 1024;
 
 /** A directory of the test's own with a host's epoch file and its attachments. */
-export type TestHost = { root: string; context: IscsiContext; remove(): Promise<void> };
+export type TestHost = { root: string; context: IscsiContext; remove: () => Promise<void> };
 
 export async function testHost(): Promise<TestHost> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'dray-connectors-')));
@@ -50,4 +52,24 @@ export async function leftovers(root: string): Promise<string[]> {
     ...daemons.map((daemon) => `process ${daemon.pid}`),
     ...mounts.map((mount) => `mount ${mount.point}`),
   ];
+}
+
+/** A process that has the path open; killed with SIGKILL by `end`. */
+export async function holdOpen(
+  path: string,
+  flags: 'r' | 'r+',
+): Promise<{ pid: number; end: () => Promise<void> }> {
+  const file = await open(path, flags);
+  try {
+    const child = spawn('sleep', ['60'], { stdio: [file.fd, 'ignore', 'ignore'] });
+    await once(child, 'spawn');
+    const end = async (): Promise<void> => {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    };
+    return { pid: child.pid!, end };
+  } finally {
+    await file.close();
+  }
 }

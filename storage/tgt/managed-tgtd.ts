@@ -32,6 +32,7 @@ const NOT_FOUND_STATUS = 127;
 export class ManagedTgtd {
   readonly #file: string;
   readonly #log: string;
+  readonly #argv: readonly string[];
 
   constructor(
     readonly directory: string,
@@ -41,26 +42,38 @@ export class ManagedTgtd {
   ) {
     this.#file = join(directory, 'process.json');
     this.#log = join(directory, 'log');
+    const control = ['-C', String(tgt.controlPort)];
+    this.#argv = ['tgtd', '-f', ...control, '--iscsi', `portal=${portal}`];
   }
 
   /** The one that runs now, whoever started it. */
   async #running(): Promise<ProcessId | undefined> {
     const known = await readJson(this.#file, processSchema);
     if (known !== undefined && isAlive(known)) return known;
-    const [found] = await findProcesses('tgtd', `portal=${this.portal}`);
-    if (found !== undefined) await writeAtomic(this.#file, JSON.stringify(found));
-    return found;
+    const line = this.#argv.map((word) => `${word}\0`).join('');
+    for (const found of await findProcesses(...this.#argv)) {
+      // Words may be part of longer ones there, so that only the whole line tells.
+      if ((await readFile(`/proc/${found.pid}/cmdline`, 'utf8').catch(() => '')) !== line) continue;
+      await writeAtomic(this.#file, JSON.stringify(found));
+      return found;
+    }
+    return undefined;
   }
 
   /**
-   * Returns when our tgtd answers, started if there is none. Answers whether it was started.
+   * Returns when our tgtd serves its portal, started if there is none.
    * @throws BackendUnavailable, ToolMissing, WorkerSuperseded
    */
-  async ensure(): Promise<boolean> {
+  async ensure(): Promise<void> {
     const running = await this.#running();
     const process = running ?? (await this.#start());
-    await this.#waitUntilItServes(process);
-    return running === undefined;
+    try {
+      await this.#waitUntilItServes(process);
+    } catch (error) {
+      // A tgtd that could not have its portal goes on without one, and nobody would ever use it.
+      if (running === undefined) await this.#end(process);
+      throw error;
+    }
   }
 
   async #start(): Promise<ProcessId> {
@@ -92,21 +105,21 @@ export class ManagedTgtd {
 
   async #waitUntilItServes(process: ProcessId): Promise<void> {
     const deadline = performance.now() + START_SECONDS * 1000;
-    let because = 'it gives no answer';
     while (isAlive(process) && performance.now() < deadline) {
       try {
         const portals = await this.tgt.look('--mode', 'portal', '--op', 'show');
         if (portals.includes(`Portal: ${this.portal},`)) return;
-        // A starting tgtd answers before it listens; another one never does.
-        because = `control port ${this.tgt.controlPort} does not serve portal ${this.portal}`;
       } catch (error) {
         if (!(error instanceof DrayError) || error.code !== 'BackendUnavailable') throw error;
-        because = error.message;
+        await sleep(50);
+        continue;
       }
-      await sleep(50);
+      // It listens before it answers: this portal is somebody else's, or this control port is.
+      const port = this.tgt.controlPort;
+      throw this.#unavailable(`the tgtd of control port ${port} does not serve ${this.portal}`);
     }
     if (!isAlive(process)) throw await this.#ended(null);
-    throw this.#unavailable(because);
+    throw this.#unavailable(`no answer within ${START_SECONDS} s`);
   }
 
   async #ended(status: number | null): Promise<DrayError> {
@@ -121,15 +134,20 @@ export class ManagedTgtd {
     return new DrayError('BackendUnavailable', { backend: this.tgt.backend, because });
   }
 
-  /** Ends it if it has no target. It ignores SIGTERM, and without targets it holds nothing. */
+  /** Ends it if it has no target. */
   async stopIfIdle(): Promise<void> {
     const running = await this.#running();
     if (running === undefined || (await this.tgt.targets()).length > 0) return;
-    assertCurrent(this.context.epoch);
-    if (!(await endProcess(running, 'SIGKILL', 10))) return;
-    await removeDurably(this.#file);
+    await this.#end(running);
     const socket = managementSocket(this.tgt.controlPort);
     for (const path of [socket, `${socket}.lock`]) await rm(path, { force: true });
     this.context.log.info('ended tgtd, which exported nothing', { pid: running.pid });
+  }
+
+  /** tgtd ignores SIGTERM; without targets it holds nothing that SIGKILL could hurt. */
+  async #end(process: ProcessId): Promise<void> {
+    assertCurrent(this.context.epoch);
+    if (!(await endProcess(process, 'SIGKILL', 10))) throw this.#unavailable('it does not end');
+    await removeDurably(this.#file);
   }
 }

@@ -73,7 +73,7 @@ export async function ensureTarget(tgt: Tgtadm, record: ExportRecord): Promise<T
     const size = ['--name', 'MaxRecvDataSegmentLength', '--value', String(RECEIVE_BYTES)];
     await tgt.change(['--mode', 'target', '--op', 'update', '--tid', tid, ...size]);
     const lun = ['--mode', 'logicalunit', '--op', 'new', '--tid', tid, '--lun', String(LUN)];
-    await tgt.change([...lun, '--backing-store', record.path]);
+    await tgt.change([...lun, '--backing-store', record.path], /already exists/);
   } else if (unit.path !== record.path) {
     const because = `target ${iqn} already exports ${unit.path}`;
     throw new DrayError('StateDamaged', { path: record.path, because });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DrayError } from '../../contract/errors.ts';
 import { createExclusive, errnoOf } from '../../system/atomic-file.ts';
 
@@ -23,6 +23,13 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
+/** @throws ForeignRoot unless the root has exactly this uuid */
+export async function checkRoot(root: string, expected: string): Promise<void> {
+  const found = await readUuid(join(root, 'uuid'));
+  if (found === expected) return;
+  throw new DrayError('ForeignRoot', { path: root, found: found ?? 'no uuid', expected });
+}
+
 /**
  * Answers the uuid of a root. The first use makes one and remembers it in the worker's state
  * directory; from then on a root with another one or with none (its file system is not mounted)
@@ -30,24 +37,17 @@ async function makeDirectory(path: string): Promise<void> {
  * @throws ForeignRoot, StateUnwritable
  */
 export async function claimRoot(root: string, remembered: string): Promise<string> {
-  const file = join(root, 'uuid');
   const expected = await readUuid(remembered);
-  if (expected === undefined) {
-    await makeDirectory(root);
-    await createExclusive(file, `${randomUUID()}\n`, 0o644);
+  if (expected !== undefined) {
+    await checkRoot(root, expected);
+    return expected;
   }
-  const found = await readUuid(file);
-  if (found === undefined || (expected !== undefined && found !== expected)) {
-    throw new DrayError('ForeignRoot', {
-      path: root,
-      found: found ?? 'no uuid',
-      expected: expected ?? 'any uuid',
-    });
-  }
-  if (expected === undefined) {
-    await makeDirectory(join(remembered, '..'));
-    // Another backend object of the same name may have been first: its word counts.
-    if (!(await createExclusive(remembered, `${found}\n`))) return claimRoot(root, remembered);
-  }
-  return found;
+  await makeDirectory(root);
+  const file = join(root, 'uuid');
+  await createExclusive(file, `${randomUUID()}\n`, 0o644);
+  const uuid = (await readUuid(file)) ?? '';
+  await checkRoot(root, uuid);
+  await makeDirectory(dirname(remembered));
+  // Another backend object of the same name may have been first: its word counts.
+  return (await createExclusive(remembered, `${uuid}\n`)) ? uuid : claimRoot(root, remembered);
 }

@@ -6,7 +6,7 @@ import { formatVolume, type Undone, type Volume, type VolumeRef } from '../../co
 import { assertCurrent } from '../../system/epoch.ts';
 import type { BackendContext } from '../context.ts';
 import { Exclusion } from '../exclusion.ts';
-import { claimRoot } from './identity.ts';
+import { checkRoot, claimRoot } from './identity.ts';
 import { ReservationStore, type Reservation } from './reservations.ts';
 import { VolumeStore, type StoredVolume } from './volumes.ts';
 
@@ -21,6 +21,7 @@ export class VolumeRoot {
   readonly #volumes: VolumeStore;
   readonly #reservations: ReservationStore;
   readonly #exclusion = new Exclusion();
+  #uuid: string | undefined;
 
   constructor(
     readonly path: string,
@@ -44,9 +45,15 @@ export class VolumeRoot {
     }
   }
 
-  /** @throws ForeignRoot */
+  /** Looks anew each time; only the first look may make a root. @throws ForeignRoot */
   async uuid(): Promise<string> {
-    return claimRoot(this.path, join(this.context.stateRoot, 'roots', this.backend));
+    if (this.#uuid === undefined) {
+      const remembered = join(this.context.stateRoot, 'roots', this.backend);
+      this.#uuid = await claimRoot(this.path, remembered);
+    } else {
+      await checkRoot(this.path, this.#uuid);
+    }
+    return this.#uuid;
   }
 
   async get(volume: VolumeRef): Promise<Volume> {

@@ -59,6 +59,8 @@ function spawnServer(options: DevServerOptions): Running {
   const child = execa('setpriv', command, {
     reject: false,
     buffer: false,
+    // Ending it in order is this file's business; --pdeathsig is for all else.
+    cleanup: false,
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: { file: logOf(options) },

@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   await assertFree(port, 'temporal.port');
   await assertFree(uiPort, 'temporal.uiPort');
   const stopped = new Promise<'stopped'>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => resolve('stopped'));
+    for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => resolve('stopped'));
   });
   const binary = await locateTemporal(options.binary);
   // Only here: a server on this machine is for trying out, elsewhere keys are a person's business.

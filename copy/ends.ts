@@ -49,6 +49,17 @@ async function openPatiently(path: string, flags: number): Promise<FileHandle> {
   }
 }
 
+/**
+ * Gives a descriptor back. Nothing was written through it, and a dead FUSE mount answers ENOTCONN
+ * or nothing at all: whether data are safe was said by the copier's own flush.
+ */
+async function release(handle: FileHandle): Promise<void> {
+  await within(
+    OPEN_SECONDS,
+    handle.close().catch(() => undefined),
+  );
+}
+
 /** Opens what inspectEnd saw, and nothing else. */
 async function openEnd(
   device: Device,
@@ -67,7 +78,7 @@ async function openEnd(
   }
   if (handle === 'late') {
     opening.then(
-      (late) => late.close(),
+      (late) => release(late),
       // Nobody waits for it any more: the attempt has failed already.
       () => undefined,
     );
@@ -78,7 +89,7 @@ async function openEnd(
     ? `block ${majorMinor(stat.rdev)}`
     : `file ${stat.dev} ${stat.ino}`;
   if (identity === seen.identity) return handle;
-  await handle.close();
+  await release(handle);
   throw deviceLost(role, device, 'another one took its path while it was opened');
 }
 
@@ -101,11 +112,11 @@ async function openBoth(
       source,
       destination,
       close: async () => {
-        await Promise.all([source.close(), destination.close()]);
+        await Promise.all([release(source), release(destination)]);
       },
     };
   } catch (error) {
-    await source.close();
+    await release(source);
     throw error;
   }
 }

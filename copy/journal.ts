@@ -68,11 +68,12 @@ export class Journal {
    */
   async judge(error: DrayError, limits: TimeLimits): Promise<DrayError> {
     const { idleAttempts, idleSince } = this.current;
-    const seconds = Math.round((Date.now() - idleSince) / 1000);
+    const seconds = (Date.now() - idleSince) / 1000;
     const mayTryAgain = idleAttempts < STALL_ATTEMPTS || seconds < limits.patienceSeconds;
     if (mayTryAgain || error.class !== 'retry') return error;
     await this.save({ ...this.current, idleAttempts: 0 });
-    const stalled = { attempts: idleAttempts, seconds, because: error.message };
+    const waited = Math.round(seconds);
+    const stalled = { attempts: idleAttempts, seconds: waited, because: error.message };
     return new DrayError('CopyStalled', stalled, { cause: error });
   }
 

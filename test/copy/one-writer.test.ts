@@ -13,7 +13,7 @@ import { copierStarter } from '../../copy/start-copier.ts';
 import { supervise } from '../../copy/supervise.ts';
 import { raiseEpoch } from '../../system/epoch.ts';
 import { flockHolders, identifyProcess, waitForEnd } from '../../system/processes.ts';
-import { digest, exists, MIB, Rig, VOLUMES } from './rig.ts';
+import { codeOf, digest, exists, MIB, Rig, VOLUMES } from './rig.ts';
 
 let rig: Rig;
 let ends: CopyEnds;
@@ -58,7 +58,9 @@ function startWorker(plan: CopyPlan): Worker & { ended: Promise<string | undefin
     await once(child, 'exit');
   });
   const lines: (CopyProgress & { ended?: string })[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)));
+  createInterface({ input: child.stdout }).on('line', (line) =>
+    lines.push(JSON.parse(line) as (typeof lines)[number]),
+  );
   const until = async (seen: (p: CopyProgress & { ended?: string }) => boolean): Promise<void> => {
     const deadline = Date.now() + 20_000;
     while (!lines.some(seen)) {
@@ -127,18 +129,16 @@ describe('the guard, inside the lock', () => {
 it('two attempts at once: at any time one dd at most, and the later one finishes', async () => {
   const plan = await slowPlan();
   let most = 0;
-  let sampling = true;
+  const sampling = new AbortController();
   const sampler = (async () => {
-    while (sampling) most = Math.max(most, (await writersOf(ends.destination.path)).length);
+    while (!sampling.signal.aborted)
+      most = Math.max(most, (await writersOf(ends.destination.path)).length);
   })();
   const first = runCopy(rig.run(plan, ends, { token: 'first' }));
-  const firstEnd = first.then(
-    () => 'done',
-    (error: { code?: string }) => error.code,
-  );
+  const firstEnd = first.then(() => 'done', codeOf);
   while ((await writersOf(ends.destination.path)).length === 0) await sleep(5);
   const second = await runCopy(rig.run(plan, ends, { token: 'second' }));
-  sampling = false;
+  sampling.abort();
   await sampler;
   expect(await firstEnd).toBe('CopierFenced');
   expect(most).toBe(1);
@@ -181,7 +181,7 @@ describe('fencing', () => {
 
   it('kills the copier and ends its attempt, which may not write its checkpoint either', async () => {
     const run = rig.run(await slowPlan(), ends);
-    const copy = runCopy(run).catch((error: { code?: string }) => error.code);
+    const copy = runCopy(run).catch(codeOf);
     while ((await writersOf(ends.destination.path)).length === 0) await sleep(5);
     expect(await fenceCopier(rig.state, destination, { forget: true })).toBe('done');
     expect(await writersOf(ends.destination.path)).toEqual([]);

@@ -127,3 +127,8 @@ export async function exists(path: string): Promise<boolean> {
     () => false,
   );
 }
+
+/** The catalogue code of a caught error. */
+export function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
+}

@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process';
+import { mkdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Device } from '../../contract/attachment.ts';
+import { runCopy } from '../../copy/copier.ts';
+import { openForCopy } from '../../copy/ends.ts';
+import { ddEngine } from '../../copy/engines/dd.ts';
+import { fileEngine } from '../../copy/engines/file.ts';
+import { explainFailure } from '../../copy/failure.ts';
+import { takeLease } from '../../copy/lease.ts';
+import { copierStarter } from '../../copy/start-copier.ts';
+import { runVerify } from '../../copy/verify.ts';
+import { exec, MIB, Rig, VOLUMES } from './rig.ts';
+
+let rig: Rig;
+beforeEach(async () => (rig = await Rig.make()));
+afterEach(() => rig.close());
+
+/** A file behind a FUSE mount, served by a process that tests can kill. */
+async function fuse(file: Device): Promise<Device & { kill(): Promise<void> }> {
+  const path = rig.path('mount');
+  await writeFile(path, '');
+  const daemon = spawn(
+    'qemu-storage-daemon',
+    [
+      ...['--blockdev', `driver=file,node-name=f,filename=${file.path}`],
+      ...['--export', `type=fuse,id=e,node-name=f,mountpoint=${path},writable=on`],
+    ],
+    { stdio: 'ignore' },
+  );
+  const kill = async (): Promise<void> => {
+    daemon.kill('SIGKILL');
+    while (daemon.exitCode === null && daemon.signalCode === null) await sleep(5);
+  };
+  rig.undo(async () => {
+    await kill();
+    await exec('umount', ['-l', path]).catch(() => undefined);
+  });
+  while ((await stat(path)).size !== file.sizeBytes) await sleep(10);
+  return { ...file, path, kill };
+}
+
+async function tinyFilesystem(): Promise<string> {
+  const path = rig.path('tiny');
+  await mkdir(path);
+  await exec('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', path]);
+  rig.undo(() => exec('umount', [path]));
+  return path;
+}
+
+describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
+  it('a destination without space: DestinationFull', async () => {
+    const source = await rig.file('a', 6 * MIB);
+    const path = `${await tinyFilesystem()}/b`;
+    await writeFile(path, '');
+    await truncate(path, 6 * MIB);
+    const ends = { source, destination: { ...source, path } };
+    const plan = await rig.plan(ends, { engine });
+    await expect(runCopy(rig.run(plan, ends))).rejects.toMatchObject({ code: 'DestinationFull' });
+  });
+
+  it('a source with a place that cannot be read: SourceUnreadable', async () => {
+    const file = await rig.file('a', 6 * MIB);
+    const ends = { source: await rig.loop(file), destination: await rig.file('b', 6 * MIB, 0) };
+    const plan = await rig.plan(ends, { engine });
+    // A loop device answers EIO behind the end of its file and keeps its own size.
+    await truncate(file.path, 3 * MIB);
+    await exec('blockdev', ['--flushbufs', ends.source.path]);
+    const error: unknown = await runCopy(rig.run(plan, ends)).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'SourceUnreadable' });
+    expect(String(error)).toMatch(/Input\/output error|EIO/);
+  });
+
+  it('an end that died: DeviceLost, and the file beneath it stays as it was', async () => {
+    const source = await rig.file('a', 8 * MIB);
+    const mount = await fuse(await rig.file('b', 8 * MIB, 0));
+    const ends = { source, destination: { ...mount, accessMode: 'rw' as const } };
+    const options = { engine, bytesPerSecond: 4 * MIB };
+    const plan = await rig.plan(ends, options);
+    expect(plan.throttle.value).toMatch(/paced|cgroup/);
+    const run = rig.run({ ...plan, throttle: { value: 'paced', because: 'test' } }, ends);
+    run.onProgress = (progress) => {
+      if (progress.bytesFlushed >= MIB) void mount.kill();
+    };
+    const lost = { code: 'DeviceLost', params: { role: 'destination' } };
+    await expect(runCopy(run)).rejects.toMatchObject(lost);
+    await exec('umount', ['-l', mount.path]);
+    await expect(runCopy(rig.run(plan, ends))).rejects.toMatchObject(lost);
+    expect((await stat(mount.path)).size).toBe(0);
+  });
+
+  it('a source that ends early is not flushed, though the program ends well', async () => {
+    const ends = {
+      source: await rig.file('a', MIB + 512),
+      destination: await rig.file('b', 4 * MIB, 0),
+    };
+    const plan = await rig.plan(ends, { engine });
+    const lease = await takeLease(rig.state, VOLUMES.destination, 'attempt');
+    const open = await openForCopy(ends, VOLUMES);
+    rig.undo(() => open.close());
+    const outcome = await (engine === 'dd' ? ddEngine : fileEngine).copyRange(
+      { offset: 0, length: 4 * MIB },
+      plan,
+      copierStarter(lease, open),
+      new AbortController().signal,
+      () => undefined,
+    );
+    expect(outcome).toMatchObject({ flushed: false, moved: MIB + 512, exit: { status: 0 } });
+    const context = { volume: 'file:to', ends, plan, range: { offset: 0, length: 4 * MIB } };
+    const error = await explainFailure(outcome, { ...context, tool: engine });
+    expect(error).toMatchObject({ code: 'ShortCopy', params: { moved: MIB + 512 } });
+  });
+});
+
+it('a block device that somebody else claims: DeviceBusy, and nothing is written', async () => {
+  const source = await rig.file('a', 8 * MIB);
+  const file = await rig.file('b', 8 * MIB, 0xaa);
+  const destination = await rig.loop(file);
+  await exec('mkfs.ext4', ['-q', '-F', destination.path]);
+  await mkdir(rig.path('mnt'));
+  await exec('mount', [destination.path, rig.path('mnt')]);
+  rig.undo(() => exec('umount', [rig.path('mnt')]));
+  const ends = { source, destination };
+  const plan = await rig.plan(ends);
+  await expect(runCopy(rig.run(plan, ends))).rejects.toMatchObject({ code: 'DeviceBusy' });
+}, 20_000);
+
+describe.each(['1M', '1000'])('verify, requests of %s', (blockSize) => {
+  const quiet = { onProgress: () => undefined };
+
+  async function copied(bytes: number) {
+    const source = await rig.file('a', bytes);
+    const destination = await rig.file('b', bytes, 0);
+    await exec('cp', [source.path, destination.path]);
+    const ends = { source, destination };
+    const run = rig.run(await rig.plan(ends, { blockSize }), ends);
+    return { ...run, ...quiet };
+  }
+
+  it.each([0, 1, MIB, 3 * MIB + 17, 5 * MIB + 511])('finds byte %d', async (at) => {
+    const run = await copied(5 * MIB + 512);
+    const { open } = await import('node:fs/promises');
+    const file = await open(run.ends.destination.path, 'r+');
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, at);
+    await file.write(Buffer.from([byte[0]! ^ 1]), 0, 1, at);
+    await file.sync();
+    await file.close();
+    const found = { code: 'VerifyFailed', params: { offset: at } };
+    await expect(runVerify(run)).rejects.toMatchObject(found);
+  });
+
+  it('says what is equal, goes on from where it was and reports on its way', async () => {
+    const run = await copied(4 * MIB);
+    const seen: number[] = [];
+    const onProgress = (p: { bytesCompared: number }): void => void seen.push(p.bytesCompared);
+    const result = await runVerify({ ...run, onProgress, resumeFrom: 2 * MIB });
+    expect(result).toMatchObject({ mode: 'full', bytesCompared: 4 * MIB });
+    expect(seen[0]).toBeGreaterThan(2 * MIB - 1000);
+    expect(seen.at(-1)).toBe(4 * MIB);
+    const reason = new Error('stop it');
+    await expect(runVerify({ ...run, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+it('verify of an end that died is DeviceLost, not a difference', async () => {
+  const source = await rig.file('a', 4 * MIB);
+  await exec('cp', [source.path, rig.path('b')]);
+  const mount = await fuse({ ...source, path: rig.path('b') });
+  const ends = { source, destination: mount };
+  const plan = await rig.plan(ends);
+  const run = rig.run(plan, ends);
+  await runVerify({ ...run, onProgress: () => undefined });
+  const dying = runVerify({ ...run, onProgress: () => void mount.kill() });
+  await expect(dying).rejects.toMatchObject({ code: 'DeviceLost' });
+});

@@ -1,0 +1,178 @@
+import { createHash, randomInt } from 'node:crypto';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_LIMITS } from '../../contract/limits.ts';
+import { runCopy } from '../../copy/copier.ts';
+import { copierDirectory } from '../../copy/lease.ts';
+import { addRange, areMerged, nextMissing, sumBytes } from '../../copy/ranges.ts';
+import { codeOf, digest, MIB, Rig, VOLUMES } from './rig.ts';
+
+let rig: Rig;
+beforeEach(async () => (rig = await Rig.make()));
+afterEach(() => rig.close());
+
+const checkpointFile = (): string =>
+  join(copierDirectory(rig.state, VOLUMES.destination), 'checkpoint.json');
+
+async function ends(bytes: number) {
+  return { source: await rig.file('a', bytes), destination: await rig.file('b', bytes, 0xaa) };
+}
+
+it('goes on after SIGKILL of the copier at any point, and says what it moved again', async () => {
+  for (let round = 0; round < 4; round += 1) {
+    const bytes = randomInt(2, 12) * MIB - 512 * randomInt(0, 3);
+    const both = await ends(bytes);
+    const plan = await rig.plan(both, { blockSize: '512' });
+    let kills = 0;
+    for (;;) {
+      const run = rig.run(plan, both, { copyId: `copy-${round}` });
+      let pid = 0;
+      run.onProgress = (progress) => void (pid = progress.copierPid ?? pid);
+      const copy = runCopy(run).catch((error: unknown) => error as { code?: string });
+      if (kills < 3) {
+        while (pid === 0) await sleep(1);
+        await sleep(randomInt(0, 300));
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has ended already: this attempt is not killed.
+        }
+      }
+      const result = await copy;
+      if ('bytes' in result) {
+        expect(result.attempts).toBe(kills + 1);
+        expect(result.bytesCopiedAgain).toBeLessThanOrEqual(kills * plan.rangeBytes);
+        break;
+      }
+      expect(codeOf(result)).toBe('CopierFailed');
+      kills += 1;
+    }
+    expect(await digest(both.destination.path)).toBe(await digest(both.source.path));
+  }
+});
+
+it('an abort waits for the copier, throws its reason and keeps what was flushed', async () => {
+  const both = await ends(8 * MIB);
+  const plan = await rig.plan(both, { blockSize: '512' });
+  const abort = new AbortController();
+  const run = rig.run(plan, both, { signal: abort.signal });
+  const pids = new Set<number>();
+  run.onProgress = (progress) => {
+    if (progress.copierPid !== undefined) pids.add(progress.copierPid);
+    if (progress.bytesFlushed >= 2 * MIB) abort.abort(new Error('stop it'));
+  };
+  await expect(runCopy(run)).rejects.toThrow('stop it');
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  const again = rig.run(plan, both);
+  const result = await runCopy(again);
+  expect(again.seen[0]?.bytesFlushed).toBeGreaterThanOrEqual(2 * MIB);
+  expect(result.attempts).toBe(2);
+  expect(await digest(both.destination.path)).toBe(await digest(both.source.path));
+});
+
+describe('what a copy goes on from', () => {
+  const half = [{ offset: 0, length: 2 * MIB }];
+  const heartbeat = {
+    bytesFlushed: 2 * MIB,
+    bytesSubmitted: 2 * MIB,
+    bytesTotal: 4 * MIB,
+    bytesPerSecond: 0,
+    attempt: 3,
+    flushed: half,
+  };
+
+  async function startBytes(more: object, prepare?: () => Promise<unknown>) {
+    const both = await ends(4 * MIB);
+    const plan = await rig.plan(both);
+    await prepare?.();
+    const run = rig.run(plan, both, more);
+    const result = await runCopy(run);
+    return { start: run.seen[0]?.bytesFlushed, result, both };
+  }
+
+  it('the last heartbeat, on a host without a checkpoint', async () => {
+    const { start, result } = await startBytes({ heartbeat });
+    expect(start).toBe(2 * MIB);
+    expect(result.attempts).toBe(4);
+  });
+
+  it.each([
+    ['of another size', { ...heartbeat, bytesTotal: 5 * MIB }],
+    ['out of bounds', { ...heartbeat, flushed: [{ offset: 0, length: 5 * MIB }] }],
+    ['not aligned', { ...heartbeat, flushed: [{ offset: 0, length: 512 }] }],
+    ['not a heartbeat', 'junk'],
+  ])('nothing, where the heartbeat is %s, and says so', async (_, bad) => {
+    expect((await startBytes({ heartbeat: bad })).start).toBe(0);
+    expect(rig.notices.join()).toMatch(/heartbeat is not used/);
+  });
+
+  it('nothing, where the checkpoint is of another copy, and says so', async () => {
+    await startBytes({ copyId: 'older' });
+    expect((await startBytes({})).start).toBe(0);
+    expect(rig.notices.join()).toMatch(/belongs to copy older/);
+  });
+
+  it.each([
+    ['cut', (path: string) => truncate(path, 40)],
+    ['empty', (path: string) => writeFile(path, '')],
+    [
+      'changed',
+      async (path: string) => {
+        const text = await readFile(path, 'utf8');
+        await writeFile(path, text.replace('4194304', '4194303'));
+      },
+    ],
+    [
+      'of a later version',
+      async (path: string) => {
+        const text = JSON.stringify({ version: 2 });
+        const checksum = createHash('sha256').update(text).digest('hex');
+        await writeFile(path, JSON.stringify({ checksum, text }));
+      },
+    ],
+  ])('nothing, where the checkpoint is %s, and says so', async (_, damage) => {
+    await startBytes({});
+    const { start, both } = await startBytes({}, () => damage(checkpointFile()));
+    expect(start).toBe(0);
+    expect(rig.notices.join()).toMatch(/checkpoint of this destination is not used/);
+    expect(await digest(both.destination.path)).toBe(await digest(both.source.path));
+  });
+});
+
+it('stalls after 5 attempts and the time of patience without a flushed byte', async () => {
+  const both = await ends(MIB);
+  const plan = await rig.plan(both);
+  const limits = { ...DEFAULT_LIMITS, patienceSeconds: 0.001 };
+  await truncate(both.source.path, 512);
+  const codes: (string | undefined)[] = [];
+  for (let i = 0; i < 7; i += 1) {
+    codes.push(await runCopy(rig.run(plan, both, { limits })).then(() => 'done', codeOf));
+  }
+  expect(codes).toEqual([
+    ...Array<string>(4).fill('DeviceLost'),
+    'CopyStalled',
+    ...Array<string>(2).fill('DeviceLost'),
+  ]);
+});
+
+it('merges ranges and finds what is missing, whatever their order', () => {
+  for (let round = 0; round < 200; round += 1) {
+    const total = randomInt(1, 60);
+    const flags = Array.from({ length: total }, () => false);
+    let merged: { offset: number; length: number }[] = [];
+    for (let i = randomInt(0, 8); i > 0; i -= 1) {
+      const offset = randomInt(0, total);
+      const length = randomInt(1, total - offset + 1);
+      merged = addRange(merged, { offset, length });
+      flags.fill(true, offset, offset + length);
+    }
+    expect(areMerged(merged, total, 1)).toBe(true);
+    expect(sumBytes(merged)).toBe(flags.filter(Boolean).length);
+    const first = flags.indexOf(false);
+    const next = nextMissing(merged, total, 5);
+    expect(next?.offset ?? -1).toBe(first);
+    for (let i = 0; i < (next?.length ?? 0); i += 1) expect(flags[first + i]).toBe(false);
+  }
+});

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCopy } from '../../copy/copier.ts';
+import { copierDirectory } from '../../copy/lease.ts';
+import {
+  GROUP_ROOTS,
+  limitSetting,
+  makeGroup,
+  removeGroups,
+  usableController,
+} from '../../copy/throttle/cgroup.ts';
+import { pieceBytes } from '../../copy/throttle/pacer.ts';
+import { shortName } from '../../system/host-state.ts';
+import { exec, exists, MIB, Rig, VOLUMES } from './rig.ts';
+
+let rig: Rig;
+beforeEach(async () => (rig = await Rig.make()));
+afterEach(() => rig.close());
+
+const limit = { device: '8:16', role: 'destination' as const, bytesPerSecond: 1048576 };
+
+/** Ratio of the measured rate to the limit, and the cgroups the copier was seen in. */
+async function measure(kind: 'paced' | 'as planned') {
+  const bytesPerSecond = 4 * MIB;
+  const source = await rig.file('a', 12 * MIB);
+  const destination = await rig.file('b', 12 * MIB, 1);
+  // Else the copier's direct writes pay for the pages that this test left dirty.
+  await exec('sync', [source.path, destination.path]);
+  const ends = { source, destination };
+  const plan = await rig.plan(ends, { bytesPerSecond });
+  const paced = { value: 'paced' as const, because: 'test' };
+  const throttle = kind === 'paced' ? paced : plan.throttle;
+  const run = rig.run({ ...plan, throttle }, ends);
+  let began: number | undefined;
+  let groups = '';
+  run.onProgress = ({ copierPid }) => {
+    began ??= performance.now();
+    if (copierPid !== undefined && existsSync(`/proc/${copierPid}/cgroup`)) {
+      groups += readFileSync(`/proc/${copierPid}/cgroup`, 'utf8');
+    }
+  };
+  await runCopy(run);
+  const seconds = (performance.now() - began!) / 1000;
+  return { ratio: source.sizeBytes / seconds / bytesPerSecond, groups, throttle };
+}
+
+it('pacing keeps the average within 15 %', async () => {
+  const { ratio } = await measure('paced');
+  expect(ratio).toBeGreaterThan(0.85);
+  expect(ratio).toBeLessThan(1.15);
+});
+
+it('a cgroup limits the copier for real and is gone after it', async (context) => {
+  const { ratio, groups, throttle } = await measure('as planned');
+  if (throttle.value === 'paced') context.skip(throttle.because);
+  // Not less than the limit: how much slower it is depends on what else the disk is doing.
+  expect(ratio).toBeLessThan(1.15);
+  const name = `drayage-${shortName(copierDirectory(rig.state, VOLUMES.destination))}`;
+  expect(groups).toContain(name);
+  for (const root of Object.values(GROUP_ROOTS))
+    expect(await exists(`${root}/${name}`)).toBe(false);
+});
+
+describe('cgroup', () => {
+  it('v2 gets io.max of one device in a group of its own', async () => {
+    const roots = { v1: rig.path('v1'), v2: rig.path('v2') };
+    await mkdir(roots.v2);
+    expect(await usableController(roots)).toBeUndefined();
+    await writeFile(`${roots.v2}/cgroup.controllers`, 'cpu io memory\n');
+    expect(await usableController(roots)).toBe('cgroup-v2');
+    const group = await makeGroup('/state/copiers/a.b', 'cgroup-v2', limit, roots);
+    expect(await readFile(`${group}/io.max`, 'utf8')).toBe('8:16 wbps=1048576');
+    expect(await readFile(`${roots.v2}/cgroup.subtree_control`, 'utf8')).toBe('+io');
+  });
+
+  it('removing what is not there is success', async () => {
+    await removeGroups('/state/copiers/never.made');
+  });
+
+  it.each([
+    ['cgroup-v1', 'source', 'blkio.throttle.read_bps_device', '8:16 1048576'],
+    ['cgroup-v1', 'destination', 'blkio.throttle.write_bps_device', '8:16 1048576'],
+    ['cgroup-v2', 'source', 'io.max', '8:16 rbps=1048576'],
+  ] as const)('%s of the %s: %s', (kind, role, file, text) =>
+    expect(limitSetting(kind, { ...limit, role })).toEqual({ file, text }),
+  );
+});
+
+it.each([
+  [10 * MIB, MIB, 256 * MIB, 10 * MIB],
+  [1000, MIB, 256 * MIB, MIB],
+  [1024 * MIB, MIB, 256 * MIB, 256 * MIB],
+])('at %d bytes a second, requests of %d and ranges of %d, a piece has %d bytes', (r, b, m, n) =>
+  expect(pieceBytes(r, b, m)).toBe(n),
+);

@@ -4,7 +4,9 @@ export default defineConfig({
   test: {
     pool: 'forks',
     include: ['test/**/*.test.ts'],
+    // They take minutes and have a configuration of their own.
     exclude: ['test/faults/**', '**/node_modules/**'],
+    globalSetup: 'test/rig/nothing-left.ts',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { AccessMode, Sealed } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
 import { readJson, removeDurably, writeAtomic } from '../../system/atomic-file.ts';
 import { seal, unseal } from '../../system/seal.ts';
+import { openDirectory } from '../volume-root/directory.ts';
 
 /**
  * All that is needed to make an export again. `access` says what the host may do now:
@@ -90,12 +91,8 @@ export class ExportRecords {
     return join(this.directory, `${attachmentId}.json`);
   }
 
-  /** Makes the directory and clears half-written files of a worker that was killed. */
   async open(): Promise<void> {
-    await mkdir(this.directory, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.directory)) {
-      if (name.endsWith('.tmp')) await rm(join(this.directory, name), { force: true });
-    }
+    await openDirectory(this.directory);
   }
 
   /** @throws StateDamaged */

@@ -69,7 +69,7 @@ export class Exports {
     });
   }
 
-  /** A repeat gives the same credentials. @throws NotExported, AccessRevoked, KeyMissing */
+  /** A repeat gives the same credentials. @throws NotExported, AccessRevoked, SessionsRemain */
   async grant(attachment: Attachment, initiator: string): Promise<Login> {
     return this.#alone(attachment.id, async () => {
       let record = await this.#records.read(attachment.id);
@@ -81,7 +81,8 @@ export class Exports {
         throw new DrayError('AccessRevoked', { volume, host: attachment.owner.hostId });
       }
       if (record.access.state !== 'granted' || record.access.initiator !== initiator) {
-        // Another initiator is another host: what the first one was given ends with it.
+        // What another initiator was given ends first, and never under its device.
+        await this.#refuseSessions(iqnOf(attachment.id));
         await this.#take(record);
         const credentials = await makeCredentials(this.context.keys, attachment.id, initiator);
         record = { ...record, access: { state: 'granted', ...credentials } };
@@ -93,7 +94,7 @@ export class Exports {
     });
   }
 
-  /** @throws SessionsRemain unless forced, after nothing was changed */
+  /** @throws SessionsRemain unless forced: then nothing was changed */
   async close(attachmentId: string, force: boolean): Promise<Undone> {
     return this.#alone(attachmentId, async () => {
       const iqn = iqnOf(attachmentId);
@@ -135,9 +136,11 @@ export class Exports {
    * from it; the first failure is thrown at the end.
    */
   async restoreMissing(): Promise<void> {
+    const attachmentIds = await this.#records.list();
+    if (attachmentIds.length === 0) return;
     const targets = new Map((await this.tgt.targets()).map((target) => [target.name, target]));
     const failures: unknown[] = [];
-    for (const attachmentId of await this.#records.list()) {
+    for (const attachmentId of attachmentIds) {
       try {
         const record = await this.#records.read(attachmentId);
         const listed = targets.get(iqnOf(attachmentId));

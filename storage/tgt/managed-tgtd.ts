@@ -21,8 +21,6 @@ import type { Tgtadm } from './tgtadm.ts';
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.number() });
 const START_SECONDS = 15;
-/** What a shell answers for a program that it cannot find. */
-const NOT_FOUND_STATUS = 127;
 
 /**
  * A tgtd of the backend's own. It outlives the worker that started it, since a device must not
@@ -87,16 +85,17 @@ export class ManagedTgtd {
     const log = await open(this.#log, 'a', 0o600);
     try {
       assertCurrent(this.context.epoch);
-      const child = spawn(shell, rest, { detached: true, stdio: ['ignore', log.fd, log.fd] });
+      const child = spawn(shell, rest, {
+        cwd: '/',
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+      });
       await once(child, 'spawn');
       child.unref();
       const process = identifyProcess(child.pid ?? 0);
-      if (process === undefined) throw await this.#ended(child.exitCode);
+      if (process === undefined) throw await this.#ended();
       await writeAtomic(this.#file, JSON.stringify(process));
       this.context.log.info('started tgtd', { pid: process.pid, portal: this.portal });
-      child.on('exit', (status) => {
-        if (status === NOT_FOUND_STATUS) this.context.log.error('tgtd is not installed');
-      });
       return process;
     } finally {
       await log.close();
@@ -118,15 +117,15 @@ export class ManagedTgtd {
       const port = this.tgt.controlPort;
       throw this.#unavailable(`the tgtd of control port ${port} does not serve ${this.portal}`);
     }
-    if (!isAlive(process)) throw await this.#ended(null);
+    if (!isAlive(process)) throw await this.#ended();
     throw this.#unavailable(`no answer within ${START_SECONDS} s`);
   }
 
-  async #ended(status: number | null): Promise<DrayError> {
+  async #ended(): Promise<DrayError> {
     assertCurrent(this.context.epoch);
     const log = await readFile(this.#log, 'utf8').catch(() => '');
     const last = log.trim().split('\n').slice(-2).join('; ');
-    if (status === NOT_FOUND_STATUS || last.endsWith('tgtd: not found')) return toolMissing('tgtd');
+    if (last.endsWith('tgtd: not found')) return toolMissing('tgtd');
     return this.#unavailable(`tgtd ended by itself: ${last}`);
   }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../../contract/errors.ts';
 import { createExclusive, errnoOf } from '../../system/atomic-file.ts';
+import { makeDirectory } from './directory.ts';
 
 async function readUuid(path: string): Promise<string | undefined> {
   try {
@@ -11,15 +12,6 @@ async function readUuid(path: string): Promise<string | undefined> {
     if (errnoOf(error) === 'ENOENT') return undefined;
     const because = (error as Error).message;
     throw new DrayError('StateDamaged', { path, because }, { cause: error });
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const because = (error as Error).message;
-    throw new DrayError('StateUnwritable', { path, because }, { cause: error });
   }
 }
 

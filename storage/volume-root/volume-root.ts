@@ -1,4 +1,3 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Attachment } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
@@ -6,6 +5,7 @@ import { formatVolume, type Undone, type Volume, type VolumeRef } from '../../co
 import { assertCurrent } from '../../system/epoch.ts';
 import type { BackendContext } from '../context.ts';
 import { Exclusion } from '../exclusion.ts';
+import { openDirectory } from './directory.ts';
 import { checkRoot, claimRoot } from './identity.ts';
 import { ReservationStore, type Reservation } from './reservations.ts';
 import { VolumeStore, type StoredVolume } from './volumes.ts';
@@ -36,13 +36,8 @@ export class VolumeRoot {
   /** Makes the directories at first use. @throws ForeignRoot, StateUnwritable */
   async open(): Promise<void> {
     await this.uuid();
-    for (const directory of [this.#volumes.directory, this.#reservations.directory]) {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      for (const name of await readdir(directory)) {
-        // Half-written files of a worker that was killed.
-        if (name.endsWith('.tmp')) await rm(join(directory, name), { force: true });
-      }
-    }
+    await openDirectory(this.#volumes.directory);
+    await openDirectory(this.#reservations.directory);
   }
 
   /** Looks anew each time; only the first look may make a root. @throws ForeignRoot */

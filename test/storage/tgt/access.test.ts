@@ -44,10 +44,15 @@ describe('access to a tgt export', () => {
     expect((await inquire(again)).status).toBe(0);
   });
 
-  it('moves with the attachment to another initiator of its host', async () => {
+  it('moves to another initiator name of its host, but not from under a session', async () => {
     const { attachment, data } = await attach(it_.backend, 'disk1');
     const other = `${INITIATOR}-b`;
     const moved = { ...properties, initiator: other };
+    const client = await connectLive(it_.bench.directory, data, false);
+    await expect(it_.backend.initializeConnection(attachment, moved)).rejects.toMatchObject({
+      code: 'SessionsRemain',
+    });
+    await client.end();
     const info = iscsiData(await it_.backend.initializeConnection(attachment, moved));
     expect((await inquire(data)).status).toBe(10);
     expect((await inquire(info)).status).toBe(10);

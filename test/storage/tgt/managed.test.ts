@@ -1,7 +1,7 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Backend } from '../../../storage/backend.ts';
 import type { TgtBackendConfig } from '../../../system/config/schema.ts';
 import { endProcess, isAlive, type ProcessId } from '../../../system/processes.ts';
@@ -17,7 +17,7 @@ describe('a tgtd of the backend’s own', () => {
   let config: TgtBackendConfig;
   let backend: Backend;
   const processOf = async (): Promise<ProcessId> =>
-    JSON.parse(await readFile(join(bench.root, 'tgtd/process.json'), 'utf8'));
+    JSON.parse(await readFile(join(bench.root, 'tgtd/process.json'), 'utf8')) as ProcessId;
 
   beforeEach(async () => {
     bench = await makeWorkbench();
@@ -116,6 +116,17 @@ describe('a tgtd of the backend’s own', () => {
     await writeFile(epoch.file, `${epoch.number}\n`);
     await backend.close();
     backend = await bench.open(config);
+  });
+
+  it('is named where it is not installed', async () => {
+    await backend.close();
+    const bin = join(bench.directory, 'bin');
+    await mkdir(bin);
+    await symlink('/bin/sh', join(bin, 'sh'));
+    vi.stubEnv('PATH', bin);
+    const missing = { code: 'ToolMissing', message: expect.stringContaining('tgtd') };
+    await expect(bench.open(config)).rejects.toMatchObject(missing);
+    vi.unstubAllEnvs();
   });
 
   it('does not take a control port or a portal of somebody else', async () => {

@@ -56,6 +56,21 @@ describe('exports on a tgtd that is killed', () => {
     expect((await inquire(data)).status).toBe(10);
   });
 
+  it('are answered with a retry while it is frozen, too', async () => {
+    const { backend, tgtd } = it_;
+    const { attachment, data } = await attach(backend, 'disk1');
+    process.kill(tgtd.pid, 'SIGSTOP');
+    try {
+      await expect(backend.terminateConnection(attachment, properties, true)).rejects.toMatchObject(
+        { code: 'BackendUnavailable', class: 'retry' },
+      );
+    } finally {
+      process.kill(tgtd.pid, 'SIGCONT');
+    }
+    expect((await inquire(data)).status).toBe(0);
+    expect(await backend.terminateConnection(attachment, properties, true)).toBe('done');
+  });
+
   it('are restored without access after it was taken away', async () => {
     const { backend, tgtd } = it_;
     const { attachment, data } = await attach(backend, 'disk1');

@@ -16,17 +16,21 @@ export interface Connector {
 
   /**
    * May be repeated: a device that is connected and alive is found again, a dead one is replaced.
-   * @throws TargetUnreachable, LoginRefused, ToolMissing, ProtocolUnavailable
+   * @throws TargetUnreachable, LoginRefused, ToolMissing, ProtocolUnavailable, WrongDevice,
+   * DisconnectFailed when a device to be replaced still has a user, WorkerSuperseded
    */
   connectVolume(attachment: Attachment, info: ConnectionInfo): Promise<Device>;
 
-  /** What the device itself answers: serial and size, read past what connectVolume was told. */
+  /**
+   * What the device itself answers: serial and size, read past what connectVolume was told.
+   * @throws WrongDevice, TargetUnreachable, LoginRefused
+   */
   identify(attachment: Attachment, info: ConnectionInfo, device: Device): Promise<DeviceIdentity>;
 
   /**
    * Flushes, then takes the device away; finds it by the attachment alone after a crash.
    * `force` goes on past a failed flush, for a device that is lost.
-   * @throws DisconnectFailed
+   * @throws DisconnectFailed, WorkerSuperseded
    */
   disconnectVolume(
     attachment: Attachment,

@@ -48,9 +48,17 @@ async function sizeOf(attachment: Attachment, path: string, info: BigIntStats | 
   throw wrongDevice(attachment, path, 'it is neither a file nor a block device');
 }
 
+/** @throws WrongDevice when nothing usable has the path */
+async function find(attachment: Attachment, path: string) {
+  const info = await look(path).catch((error: unknown) => {
+    throw wrongDevice(attachment, path, `it cannot be looked at: ${(error as Error).message}`);
+  });
+  return sizeOf(attachment, path, info);
+}
+
 async function connectVolume(attachment: Attachment, info: ConnectionInfo): Promise<Device> {
   const path = localData(info).device_path;
-  const { sizeBytes } = await sizeOf(attachment, path, await look(path));
+  const { sizeBytes } = await find(attachment, path);
   return { path, sizeBytes, accessMode: attachment.accessMode };
 }
 
@@ -59,7 +67,7 @@ async function identify(
   _info: ConnectionInfo,
   device: Device,
 ): Promise<DeviceIdentity> {
-  const found = await sizeOf(attachment, device.path, await look(device.path));
+  const found = await find(attachment, device.path);
   return { serial: fileSerial(found.info.dev, found.info.ino), sizeBytes: found.sizeBytes };
 }
 
@@ -70,13 +78,15 @@ async function disconnectVolume(
   force: boolean,
 ): Promise<Undone> {
   const path = device?.path ?? (info && localData(info).device_path);
-  if (path === undefined || (await look(path)) === undefined) return 'alreadyGone';
-  if (attachment.accessMode === 'ro') return 'done';
-  await flushDevice(path, FLUSH_SECONDS).catch((cause: unknown) => {
-    if (force) return;
+  if (path === undefined) return 'alreadyGone';
+  try {
+    if ((await look(path)) === undefined) return 'alreadyGone';
+    if (attachment.accessMode === 'rw') await flushDevice(path, FLUSH_SECONDS);
+  } catch (cause) {
+    if (force) return 'done';
     const because = `what was written could not be flushed: ${(cause as Error).message}`;
     throw new DrayError('DisconnectFailed', { device: path, because }, { cause });
-  });
+  }
   return 'done';
 }
 

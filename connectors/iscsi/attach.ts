@@ -7,7 +7,8 @@ import { assertCurrent, type Epoch } from '../../system/epoch.ts';
 import { runBounded } from '../bounded-tool.ts';
 import { isMountPoint } from '../mounts.ts';
 import { makeAttachmentDir, namelessSecret, type AttachmentDir } from './attachment-dir.ts';
-import { eraseSecretOf, findDaemons, runsWith, servesExport, startDaemon } from './daemon.ts';
+import { findDaemons, runsWith } from './command-line.ts';
+import { eraseSecretOf, servesExport, startDaemon } from './daemon.ts';
 import { loginError, startError } from './login-errors.ts';
 
 /** Login and first read of a target that is there take well under one. */

@@ -18,7 +18,8 @@ export type AttachmentDir = {
 /** sun_path of unix(7) without its closing zero byte. */
 const SOCKET_PATH_BYTES = 107;
 
-function unwritable(path: string, error: unknown): DrayError {
+/** The error for state that the file system refuses. */
+export function unwritable(path: string, error: unknown): DrayError {
   const because = (error as Error).message;
   return new DrayError('StateUnwritable', { path, because }, { cause: error });
 }

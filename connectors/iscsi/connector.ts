@@ -9,7 +9,7 @@ import { serially } from '../serially.ts';
 import { attach, deviceBytes, takeOver } from './attach.ts';
 import { attachmentDir, type AttachmentDir } from './attachment-dir.ts';
 import { missingForIscsi } from './availability.ts';
-import { daemonArgv } from './daemon.ts';
+import { daemonArgv } from './command-line.ts';
 import { askUnit } from './identify.ts';
 import { assertUnheld, findRemains, isNothing, isServed, release } from './release.ts';
 

@@ -1,20 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, readlink, truncate } from 'node:fs/promises';
-import type { AccessMode, IscsiData } from '../../contract/attachment.ts';
+import { open, readlink, truncate } from 'node:fs/promises';
 import { DrayError } from '../../contract/errors.ts';
 import { errnoOf } from '../../system/atomic-file.ts';
 import { epochLine, guarded, type Epoch } from '../../system/epoch.ts';
-import { endProcess, findProcesses, waitForEnd, type ProcessId } from '../../system/processes.ts';
+import { endProcess, waitForEnd, type ProcessId } from '../../system/processes.ts';
 import { toolMissing } from '../../system/run.ts';
-import type { AttachmentDir } from './attachment-dir.ts';
+import { unwritable, type AttachmentDir } from './attachment-dir.ts';
+import { EXPORT_ID, PROGRAM, SECRET_FD } from './command-line.ts';
 import { askDaemon } from './qmp.ts';
-
-const PROGRAM = 'qemu-storage-daemon';
-const EXPORT_ID = 'export';
-const NODE = 'volume';
-/** Its place in the child's stdio below. */
-const SECRET_FD = 3;
 
 /** A healthy daemon answers in milliseconds; one whose target hangs does not answer at all. */
 const ANSWER_SECONDS = 3;
@@ -22,62 +16,6 @@ const ANSWER_SECONDS = 3;
 const QUIT_SECONDS = 10;
 /** One that does not answer waits for its target and heeds SIGTERM no better. */
 const SIGNAL_SECONDS = 2;
-
-/** The node that logs in. JSON, since a comma in a name would split qemu's own notation. */
-function blockdev(data: IscsiData, initiator: string, accessMode: AccessMode): string {
-  return JSON.stringify({
-    driver: 'iscsi',
-    'node-name': NODE,
-    transport: 'tcp',
-    portal: data.target_portal,
-    target: data.target_iqn,
-    lun: data.target_lun,
-    user: data.auth_username,
-    'password-secret': 'chap',
-    'initiator-name': initiator,
-    'read-only': accessMode === 'ro',
-    cache: { direct: true },
-  });
-}
-
-/** Stands in the command line of exactly the daemons of this attachment. */
-function exportOf(dir: AttachmentDir, accessMode: AccessMode): string {
-  const fixed = { type: 'fuse', id: EXPORT_ID, 'node-name': NODE, mountpoint: dir.device };
-  return JSON.stringify({ ...fixed, writable: accessMode === 'rw' });
-}
-
-/**
- * argv of the daemon. The secret comes through a descriptor: qemu reads it before it answers, and
- * neither argv nor any file with a name has it.
- */
-export function daemonArgv(
-  dir: AttachmentDir,
-  data: IscsiData,
-  initiator: string,
-  accessMode: AccessMode,
-): string[] {
-  return [
-    PROGRAM,
-    ...['--object', `secret,id=chap,format=raw,file=/proc/self/fd/${SECRET_FD}`],
-    ...['--blockdev', blockdev(data, initiator, accessMode)],
-    ...['--export', exportOf(dir, accessMode)],
-    // A comma in a value is doubled in this notation, which --chardev alone still wants.
-    ...['--chardev', `socket,id=qmp,path=${dir.socket.replaceAll(',', ',,')},server=on,wait=off`],
-    ...['--monitor', 'chardev=qmp'],
-  ];
-}
-
-/** Every daemon of this attachment on the host, whoever started it and whenever. */
-export async function findDaemons(dir: AttachmentDir): Promise<ProcessId[]> {
-  return findProcesses(PROGRAM, `"mountpoint":${JSON.stringify(dir.device)}`);
-}
-
-/** Whether the process was started with exactly these arguments. */
-export async function runsWith(daemon: ProcessId, argv: readonly string[]): Promise<boolean> {
-  // Gone meanwhile reads as nothing.
-  const line = await readFile(`/proc/${daemon.pid}/cmdline`, 'utf8').catch(() => '');
-  return line === `${argv.join('\0')}\0`;
-}
 
 /** Empties the secret's nameless file, which a worker that died left to a daemon that has read it. */
 export async function eraseSecretOf(dir: AttachmentDir, daemon: ProcessId): Promise<void> {
@@ -116,7 +54,9 @@ export async function startDaemon(
   secretFd: number,
 ): Promise<StartedDaemon> {
   const [shell = '', ...args] = guarded([epochLine(epoch)], argv);
-  const log = await open(dir.log, 'a', 0o600);
+  const log = await open(dir.log, 'a', 0o600).catch((error: unknown) => {
+    throw unwritable(dir.root, error);
+  });
   try {
     const child = spawn(shell, args, {
       detached: true,

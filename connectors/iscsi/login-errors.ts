@@ -10,7 +10,9 @@ const NOT_FOUND_STATUS = 127;
 function reasonOf(text: string, data: IscsiData): string {
   const lines = text.trim().split('\n').filter(Boolean);
   const last = lines.findLast((line) => /iSCSI:|[Ll]og ?in|Status/.test(line)) ?? lines.at(-1);
-  const because = last?.slice(last.indexOf('iSCSI: ') + 1).replace(/^SCSI: /, '') ?? '';
+  const because = last?.split('iSCSI: ').at(-1) ?? '';
+  // What libiscsi says of a connection that is refused or breaks.
+  if (because.includes('iscsi_service_reconnect_if_loggedin')) return 'no connection';
   return because.replaceAll(data.auth_password, '***').trim() || 'no reason given';
 }
 

@@ -5,18 +5,20 @@ import { assertCurrent, type Epoch } from '../../system/epoch.ts';
 import type { ProcessId } from '../../system/processes.ts';
 import { isMountPoint, unmountAll } from '../mounts.ts';
 import { loopsOver, usersOf } from '../users.ts';
-import { removeAttachmentDir, type AttachmentDir } from './attachment-dir.ts';
-import { endDaemon, findDaemons } from './daemon.ts';
+import { removeAttachmentDir, unwritable, type AttachmentDir } from './attachment-dir.ts';
+import { findDaemons } from './command-line.ts';
+import { endDaemon } from './daemon.ts';
 
 /** What is there of an attachment, found on the host itself and not in any record. */
 export type Remains = { daemons: ProcessId[]; mounted: boolean; directory: boolean };
 
+/** @throws StateUnwritable */
 export async function findRemains(dir: AttachmentDir): Promise<Remains> {
   const directory = await stat(dir.root).then(
     () => true,
     (error: unknown) => {
       if (errnoOf(error) === 'ENOENT') return false;
-      throw error;
+      throw unwritable(dir.root, error);
     },
   );
   return { daemons: await findDaemons(dir), mounted: await isMountPoint(dir.device), directory };

@@ -96,7 +96,12 @@ describe('userspace iSCSI', () => {
     for (const [round, milliseconds] of [0, 15, 30, 45, 60, 90, 150].entries()) {
       const argument = JSON.stringify({ context: contextOf(2 * round + 1), attachment, info });
       const argv = ['--import', 'tsx', 'test/connectors/connect-once.ts'];
-      const worker = execa('node', argv, { input: argument, reject: false, buffer: false });
+      const worker = execa('node', argv, {
+        env: { TMPDIR: host.root },
+        input: argument,
+        reject: false,
+        buffer: false,
+      });
       await once(worker.stdout, 'data');
       await sleep(milliseconds);
       worker.kill('SIGKILL');

@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { buildProgram } from '../../client/program.ts';
+
+function section(command: Command, path: string): string[] {
+  const own = command.commands.length === 0 || path === 'dray';
+  const help = command.helpInformation({ error: false }).trimEnd();
+  return [
+    ...(own ? ['', `## ${path}`, '', '```', help, '```'] : []),
+    ...command.commands.flatMap((child) => section(child, `${path} ${child.name()}`)),
+  ];
+}
+
+/** docs/commands.md: what every `--help` prints. */
+export function commandsPage(): string {
+  const program = buildProgram();
+  const configure = (command: Command): void => {
+    command.configureHelp({ helpWidth: 100 });
+    command.commands.forEach(configure);
+  };
+  configure(program);
+  return [
+    '# Commands',
+    '',
+    'Volumes are written `backend:id`. A copy is named by its workflow id (`copy/backend:id`) or, for',
+    'short, by its source volume. `--json` prints one JSON document on stdout and nothing else there;',
+    'progress and errors for people go to stderr.',
+    '',
+    '| exit code | meaning |',
+    '|---|---|',
+    '| 0 | done |',
+    '| 1 | failed |',
+    '| 2 | usage or bad input |',
+    '| 3 | waits for a decision |',
+    '| 4 | cancelled |',
+    '| 5 | Temporal cannot be reached |',
+    ...section(program, 'dray'),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,10 @@
+import { commandsPage } from './commands.ts';
+import { configurationPage } from './configuration.ts';
+import { errorsPage } from './errors.ts';
+
+/** The pages of docs/ that are made from the code, by file name. */
+export const pages: Record<string, () => string> = {
+  'commands.md': commandsPage,
+  'configuration.md': configurationPage,
+  'errors.md': errorsPage,
+};

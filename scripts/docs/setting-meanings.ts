@@ -1,0 +1,39 @@
+const root = 'Directory of the volumes; it carries the uuid of this storage.';
+const servedBy = 'Host id of the one worker that serves it. Default: this host.';
+
+/** What each key of the configuration is for; a key without a line here fails the docs' test. */
+export const meanings: Partial<Record<string, string>> = {
+  host: "Host id of this worker; the name other commands use for it. Default: the host's name.",
+  stateDir:
+    'What this host writes down. Default: `$XDG_STATE_HOME/drayage` (`~/.local/state/drayage`).',
+  'temporal.address': '`host:port` of a running server; nothing is started then.',
+  'temporal.namespace': 'Namespace of workflows. Default: `default`.',
+  'temporal.profile': "Profile of the configuration file of Temporal's own tools.",
+  'temporal.binary': 'Path of the temporal program. Default: looked for, else fetched.',
+  'temporal.port': 'Port of `dray server`.',
+  'temporal.uiPort': 'Port of its Web UI.',
+  'backends.NAME (file).type': 'A directory of raw volumes, connection type `local`.',
+  'backends.NAME (file).root': root,
+  'backends.NAME (file).host': servedBy,
+  'backends.NAME (tgt).type': 'iSCSI targets of tgtd over raw files or block devices.',
+  'backends.NAME (tgt).root': root,
+  'backends.NAME (tgt).host': servedBy,
+  'backends.NAME (tgt).portal': 'Where initiators reach the targets.',
+  'backends.NAME (tgt).controlPort': "tgtd's control port (`tgtadm -C`).",
+  'backends.NAME (tgt).managed': 'Start and watch a tgtd of our own there; else one must run.',
+  'backends.NAME (tgt).devices.ID': 'Path of an existing block device offered as volume ID.',
+  'iscsi.initiator': 'IQN of this host. Default: made from the host id.',
+  'copy.slots': 'Copies this host runs at once.',
+  'copy.bytesPerSecond': 'Limit of every copy on this host, in bytes a second. Default: none.',
+  'copy.ionice.class': '1 realtime, 2 best effort, 3 idle. Default: unchanged.',
+  'copy.ionice.level': '0 (first) to 7 (last) within the class.',
+  'limits.heartbeatSeconds': 'Silence after which a worker that runs a step is taken for dead.',
+  'limits.stepSeconds': 'The longest one attempt of a step may take; data steps have none.',
+  'limits.scheduleToStartSeconds': 'Wait for a worker before its host or backend counts as gone.',
+  'limits.patienceSeconds':
+    'How long automatic retries go on before a step is parked; a copy: without a flushed byte.',
+  'limits.retryInitialSeconds': 'A retry waits this long at first and twice as long each time,',
+  'limits.retryMaximumSeconds': 'up to this.',
+  'log.level': 'The least that is logged.',
+  'log.format': 'People read `pretty`, machines `json`.',
+};

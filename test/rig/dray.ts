@@ -1,4 +1,5 @@
 import { execa, type Options } from 'execa';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const MAIN = join(import.meta.dirname, '../../client/main.ts');
@@ -17,6 +18,8 @@ export function spawnDray(args: string[], env: Record<string, string> = {}, opti
       PATH: process.env['PATH'] ?? '',
       XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? '',
       HOME: process.env['HOME'] ?? '',
+      TMPDIR: tmpdir(),
+      DRAY_TEST_RUN: process.env['DRAY_TEST_RUN'] ?? '',
       XDG_CONFIG_HOME: '/nonexistent',
       TEMPORAL_CONFIG_FILE: '/nonexistent',
       ...env,

@@ -50,7 +50,9 @@ export default async function setup(): Promise<() => Promise<void>> {
     let left: string[] = [];
     // A process that was just told to end may need a moment.
     for (let tries = 0; tries < 20; tries += 1) {
-      const files = (await readdir(directory)).map((name) => `file ${join(directory, name)}`);
+      // tsx keeps what it has compiled for the programs that the tests start.
+      const names = (await readdir(directory)).filter((name) => !/^tsx-\d+$/.test(name));
+      const files = names.map((name) => `file ${join(directory, name)}`);
       const mounts = await mountsBelow(directory);
       left = [...(await markedProcesses(mark)), ...mounts, ...(await loopsOn(directory)), ...files];
       if (left.length === 0) break;

@@ -19,16 +19,14 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function writeBeside(path: string, text: string, mode: number): Promise<string> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  const file = await open(temporary, 'wx', mode);
+async function writeDurably(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  return temporary;
 }
 
 async function place(
@@ -37,9 +35,9 @@ async function place(
   mode: number,
   put: (from: string, to: string) => Promise<void>,
 ): Promise<void> {
-  let temporary: string | undefined;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    temporary = await writeBeside(path, text, mode);
+    await writeDurably(temporary, text, mode);
     await put(temporary, path);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw error;
@@ -49,7 +47,8 @@ async function place(
     const because = (error as Error).message;
     throw new DrayError('StateUnwritable', { path: dirname(path), because }, { cause: error });
   } finally {
-    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined);
+    // Renamed, or of no use any more; what stays in spite of this harms nobody.
+    await rm(temporary, { force: true }).catch(() => undefined);
   }
   await syncDirectory(dirname(path));
 }

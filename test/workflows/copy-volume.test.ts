@@ -5,7 +5,7 @@ import { DrayError } from '../../contract/errors.ts';
 import { DESTINATION, FakeWorld, SOURCE, untilCancelled } from './fake-world.ts';
 import { LIMITS, startCopy, startWorkflowRig, type WorkflowRig } from './rig.ts';
 
-let rig: WorkflowRig;
+let rig: WorkflowRig & { stop: () => Promise<void> };
 beforeAll(async () => {
   rig = await startWorkflowRig();
 });

@@ -145,7 +145,7 @@ export class FakeWorld {
         ...({ multipath: false, do_local_attach: false } as const),
         protocols: ['local'],
         unavailable: {},
-      })) as Promise<ConnectorProperties>,
+      })),
     connectVolume: async ({ attachment }) => {
       await this.#take(attachment, 'device', 'connectVolume');
       return { path: '/dev/x', sizeBytes: GIB, accessMode: attachment.accessMode };

@@ -40,7 +40,6 @@ export type WorkflowRig = {
   env: TestWorkflowEnvironment;
   /** The world that a workflow's steps act on. */
   worlds: Map<string, FakeWorld>;
-  stop: () => Promise<void>;
 };
 
 /** Activities that find the world of the workflow that calls them. */
@@ -60,20 +59,11 @@ function inWorldOf(
   );
 }
 
-/** A time-skipping server, the bundled workflows and workers for hosts h1 and h2. */
-export async function startWorkflowRig(): Promise<WorkflowRig> {
-  const logger = new DefaultLogger('ERROR');
-  Runtime.install({ logger });
+async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
   const path = await locateTimeSkippingServer();
-  const [env, workflowBundle] = await Promise.all([
-    TestWorkflowEnvironment.createTimeSkipping({
-      server: { executable: { type: 'existing-path', path } },
-    }),
-    bundleWorkflowCode({
-      workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
-      logger,
-    }),
-  ]);
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path } },
+  });
   await env.connection.operatorService.addSearchAttributes({
     namespace: env.namespace ?? 'default',
     searchAttributes: Object.fromEntries(
@@ -83,7 +73,20 @@ export async function startWorkflowRig(): Promise<WorkflowRig> {
       ]),
     ),
   });
-  const worlds = new Map<string, FakeWorld>();
+  return env;
+}
+
+export type Workers = { stop: () => Promise<void> };
+
+/** Workers over the worlds: one for workflows, the others for the steps of hosts h1 and h2. */
+export async function startWorkers(
+  env: TestWorkflowEnvironment,
+  worlds: Map<string, FakeWorld>,
+): Promise<Workers> {
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
   const common = { connection: env.nativeConnection, maxHeartbeatThrottleInterval: '100ms' };
   const steps = (taskQueue: string, part: 'backend' | 'host' | 'copy'): Promise<Worker> =>
     Worker.create({ ...common, taskQueue, activities: inWorldOf(worlds, part) });
@@ -98,11 +101,24 @@ export async function startWorkflowRig(): Promise<WorkflowRig> {
   ]);
   const runs = Promise.all(workers.map((worker) => worker.run()));
   return {
-    env,
-    worlds,
     stop: async () => {
       for (const worker of workers) worker.shutdown();
       await runs;
+    },
+  };
+}
+
+/** A time-skipping server with workers over fake worlds; one for each test file. */
+export async function startWorkflowRig(): Promise<WorkflowRig & { stop: () => Promise<void> }> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const env = await startTimeSkipping();
+  const worlds = new Map<string, FakeWorld>();
+  const workers = await startWorkers(env, worlds);
+  return {
+    env,
+    worlds,
+    stop: async () => {
+      await workers.stop();
       await env.teardown();
     },
   };

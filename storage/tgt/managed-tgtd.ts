@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { DrayError } from '../../contract/errors.ts';
 import { readJson, removeDurably, writeAtomic } from '../../system/atomic-file.ts';
-import { assertCurrent, epochLine, guarded } from '../../system/epoch.ts';
+import { assertCurrent, epochLine, guarded, readEpoch } from '../../system/epoch.ts';
 import {
   endProcess,
   findProcesses,
@@ -21,6 +22,19 @@ import type { Tgtadm } from './tgtadm.ts';
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.number() });
 const START_SECONDS = 15;
+
+/** The portal in the words of tgtd, which shows addresses where it was given a name. */
+async function shownAs(portal: string): Promise<string[]> {
+  const colon = portal.lastIndexOf(':');
+  const host = portal.slice(0, colon).replace(/^\[|\]$/g, '');
+  // A name that cannot be resolved now: only the literal text can agree.
+  const found = await lookup(host, { all: true }).catch(() => []);
+  const port = portal.slice(colon);
+  return [
+    portal,
+    ...found.map(({ address, family }) => (family === 6 ? `[${address}]` : address) + port),
+  ];
+}
 
 /**
  * A tgtd of the backend's own. It outlives the worker that started it, since a device must not
@@ -107,7 +121,8 @@ export class ManagedTgtd {
     while (isAlive(process) && performance.now() < deadline) {
       try {
         const portals = await this.tgt.look('--mode', 'portal', '--op', 'show');
-        if (portals.includes(`Portal: ${this.portal},`)) return;
+        const names = await shownAs(this.portal);
+        if (names.some((name) => portals.includes(`Portal: ${name},`))) return;
       } catch (error) {
         if (!(error instanceof DrayError) || error.code !== 'BackendUnavailable') throw error;
         await sleep(50);
@@ -133,14 +148,32 @@ export class ManagedTgtd {
     return new DrayError('BackendUnavailable', { backend: this.tgt.backend, because });
   }
 
-  /** Ends it if it has no target. */
+  /** Ends it if it has no target, and clears what one that was killed has left. */
   async stopIfIdle(): Promise<void> {
+    const { epoch } = this.context;
+    // A newer worker has it now.
+    if (readEpoch(epoch.file) !== epoch.number) return;
     const running = await this.#running();
-    if (running === undefined || (await this.tgt.targets()).length > 0) return;
-    await this.#end(running);
+    if (running !== undefined) {
+      if ((await this.tgt.targets()).length > 0) return;
+      await this.#end(running);
+      this.context.log.info('ended tgtd, which exported nothing', { pid: running.pid });
+    } else if (!(await removeDurably(this.#file)) || (await this.#isAnswered())) {
+      return;
+    }
     const socket = managementSocket(this.tgt.controlPort);
     for (const path of [socket, `${socket}.lock`]) await rm(path, { force: true });
-    this.context.log.info('ended tgtd, which exported nothing', { pid: running.pid });
+  }
+
+  /** Whether somebody else has the control port by now. */
+  async #isAnswered(): Promise<boolean> {
+    try {
+      await this.tgt.look('--mode', 'portal', '--op', 'show');
+      return true;
+    } catch (error) {
+      if (error instanceof DrayError && error.code === 'BackendUnavailable') return false;
+      throw error;
+    }
   }
 
   /** tgtd ignores SIGTERM; without targets it holds nothing that SIGKILL could hurt. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Backend } from '../../../storage/backend.ts';
 import type { TgtBackendConfig } from '../../../system/config/schema.ts';
 import { endProcess, isAlive, type ProcessId } from '../../../system/processes.ts';
-import { freePort, randomControlPort, startTgtd } from '../../rig/tgtd.ts';
+import { freePort, randomControlPort, removeControlSocket, startTgtd } from '../../rig/tgtd.ts';
 import { attachmentOf, makeWorkbench, MIB, properties, type Workbench } from '../workbench.ts';
 import { connectLive, inquire, iscsiData, serialLine } from './initiator.ts';
 import { attach } from './tgt-bench.ts';
@@ -118,6 +118,26 @@ describe('a tgtd of the backend’s own', () => {
     backend = await bench.open(config);
   });
 
+  it('leaves no socket where it was killed before its worker ended', async () => {
+    const { epoch } = bench.context;
+    // The watch must not start it again.
+    await writeFile(epoch.file, `${epoch.number + 1}\n`);
+    await endProcess(await processOf(), 'SIGKILL', 10);
+    await expect.poll(() => bench.complaints.join(), WITHIN).toContain('taken over');
+    await writeFile(epoch.file, `${epoch.number}\n`);
+    await backend.close();
+    await expect(stat(`/var/run/tgtd/socket.${config.controlPort}`)).rejects.toThrow('ENOENT');
+    await expect(processOf()).rejects.toThrow('ENOENT');
+  });
+
+  it('may have its portal by name', async () => {
+    await backend.close();
+    config = { ...config, portal: `localhost:${await freePort()}` };
+    backend = await bench.open(config);
+    const { data } = await attach(backend, 'disk1');
+    expect((await inquire(data)).status).toBe(0);
+  });
+
   it('is named where it is not installed', async () => {
     await backend.close();
     const bin = join(bench.directory, 'bin');
@@ -141,11 +161,13 @@ describe('a tgtd of the backend’s own', () => {
     await expect(openBackend('second', samePort, second.context).open()).rejects.toMatchObject(
       unavailable,
     );
-    const samePortal = { ...config, root, portal, controlPort: randomControlPort() };
+    const unused = randomControlPort();
+    const samePortal = { ...config, root, portal, controlPort: unused };
     await expect(openBackend('second', samePortal, second.context).open()).rejects.toMatchObject(
       unavailable,
     );
     expect(isAlive(await processOf())).toBe(true);
     await other.stop();
+    await removeControlSocket(unused);
   });
 });

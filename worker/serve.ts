@@ -11,6 +11,8 @@ import type { Backend } from '../storage/backend.ts';
 
 /** Cancel and progress reach and leave a step within this time. */
 const HEARTBEAT_THROTTLE = '2 seconds';
+/** A workflow whose worker was killed is offered to another one after this, not the SDK's 10 s. */
+const STICKY_TIMEOUT = '2 seconds';
 /** A stopping worker waits this long for its steps to hand themselves back. */
 const SHUTDOWN_FORCE = '60 seconds';
 /** Attach and detach of many copies side by side; none of them waits behind another. */
@@ -44,7 +46,12 @@ export async function createWorkers(
     Worker.create({ ...common, taskQueue, activities, maxConcurrentActivityTaskExecutions: slots });
 
   return Promise.all([
-    Worker.create({ ...common, ...workflowSource(), taskQueue: WORKFLOW_QUEUE }),
+    Worker.create({
+      ...common,
+      ...workflowSource(),
+      taskQueue: WORKFLOW_QUEUE,
+      stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+    }),
     steps(hostQueue(hostId), createHostActivities(host)),
     steps(copyQueue(hostId), createCopyActivities(host), copySlots),
     ...backends.map((backend) =>

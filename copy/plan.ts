@@ -10,7 +10,7 @@ import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { inspectEnd } from './end-state.ts';
-import { probeDirect } from './probe.ts';
+import { openRefusal, probeDirect } from './probe.ts';
 import { chooseThrottle } from './throttle/throttle.ts';
 import { requireTools } from './tools.ts';
 
@@ -44,6 +44,17 @@ function chooseSkipZeros(engine: EngineName, readsAsZeros: boolean, encrypted: b
   return skip(true, 'the destination was never written and reads as zeros');
 }
 
+/** As Cinder: dd, and plain file reads and writes for ends that dd cannot open. */
+async function chooseEngine(ends: CopyEnds, asked?: EngineName): Promise<Reasoned<EngineName>> {
+  if (asked !== undefined) return { value: asked, because: 'asked for' };
+  for (const { path } of [ends.source, ends.destination]) {
+    const refusal = await openRefusal(path);
+    if (refusal === undefined) continue;
+    return { value: 'file', because: `dd cannot open ${path}: ${refusal}` };
+  }
+  return { value: 'dd', because: 'dd can open both ends' };
+}
+
 function refuseSizes({ ends, volumes }: PlanInput): void {
   const [sourceBytes, destinationBytes] = [ends.source.sizeBytes, ends.destination.sizeBytes];
   const [source, destination] = [formatVolume(volumes.source), formatVolume(volumes.destination)];
@@ -75,10 +86,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     throw new DrayError('SameVolume', { volume: formatVolume(volumes.source) });
   }
   const bytesTotal = ends.source.sizeBytes;
-  const engine: Reasoned<EngineName> =
-    options.engine === undefined
-      ? { value: 'dd', because: 'the default' }
-      : { value: options.engine, because: 'asked for' };
+  const engine = await chooseEngine(ends, options.engine);
   const buffered = { value: false, because: 'the file engine goes through the page cache' };
   const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> =>
     engine.value === 'file' ? buffered : probeDirect(ends[role], role, bytesTotal, blockBytes);

@@ -27,8 +27,25 @@ async function readFailure(
     { timeoutSeconds: READ_SECONDS },
   );
   if (result.status === 0) return undefined;
-  const words = result.stderr.trim().split('\n')[0] ?? '';
+  return reasonIn(result.stderr);
+}
+
+/** strerror's part of dd's first line. */
+function reasonIn(stderr: string): string {
+  const words = stderr.trim().split('\n')[0] ?? '';
   return words.slice(words.lastIndexOf(': ') + 2);
+}
+
+/**
+ * Why dd cannot open a path, in its words; undefined when it can. Opens it for reading and changes
+ * nothing. A lost end is not this question: both engines would fail on it.
+ */
+export async function openRefusal(path: string): Promise<string | undefined> {
+  const options = { timeoutSeconds: READ_SECONDS };
+  const result = await runTool('dd', [`if=${path}`, 'of=/dev/null', 'count=0'], options);
+  if (result.status === 0) return undefined;
+  const reason = reasonIn(result.stderr);
+  return LOST_ERRNOS.has(errnoOfMessage(reason) ?? '') ? undefined : reason;
 }
 
 /** The last request of a copy, and the second one, which shows whether all offsets are aligned. */

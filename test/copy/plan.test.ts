@@ -1,5 +1,6 @@
-import { symlink } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseBlockSize } from '../../contract/block-size.ts';
 import { ddArguments } from '../../copy/engines/dd.ts';
 import { rangeBytesOf } from '../../copy/plan.ts';
@@ -162,4 +163,26 @@ describe.each([true, false])('dd arguments, O_DIRECT %s', (direct) => {
       ...['ionice', '-c2', '-n7', 'dd'],
     ]);
   });
+});
+
+it('takes plain file reads and writes for an end that dd cannot open, and says why', async () => {
+  const both = await ends(MIB, MIB);
+  expect((await rig.plan(both)).engine.value).toBe('dd');
+  const real = execFileSync('which', ['dd'], { encoding: 'utf8' }).trim();
+  await mkdir(rig.path('bin'));
+  const shim = `#!/bin/sh
+case "$1 $3" in "if=${both.destination.path} count=0")
+  echo "dd: failed to open '${both.destination.path}': Operation not permitted" >&2; exit 1;;
+esac
+exec ${real} "$@"
+`;
+  await writeFile(rig.path('bin/dd'), shim, { mode: 0o755 });
+  vi.stubEnv('PATH', `${rig.path('bin')}:${process.env['PATH']}`);
+  try {
+    const { engine } = await rig.plan(both);
+    expect(engine.value).toBe('file');
+    expect(engine.because).toContain('Operation not permitted');
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

@@ -1,0 +1,57 @@
+import { execa } from 'execa';
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { bundleWorkflows } from '../../scripts/bundle-workflows.ts';
+import { EVIDENCE } from '../rig/evidence.ts';
+import { startTemporal } from '../rig/temporal.ts';
+import { writeReport } from './report.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Of the Temporal server that the rows share, each in a namespace of its own. */
+    address: string;
+    /** Directory of the compiled project. */
+    dist: string;
+    /** One JSON line a row. */
+    results: string;
+  }
+}
+
+const root = join(import.meta.dirname, '../..');
+
+/** Compiled once, so that each of some hundred workers starts within a second. */
+async function build(directory: string): Promise<string> {
+  const dist = join(directory, 'dist');
+  await copyFile(join(root, 'package.json'), join(directory, 'package.json'));
+  await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
+  // Types are the linter's business.
+  await execa('tsc', ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', dist], {
+    cwd: root,
+    preferLocal: true,
+    localDir: root,
+  });
+  await bundleWorkflows(join(dist, 'workflow-bundle.js'));
+  return dist;
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'dray-faults-'));
+  await mkdir(EVIDENCE, { recursive: true });
+  const results = join(EVIDENCE, 'results.jsonl');
+  await writeFile(results, '');
+  const [dist, temporal] = await Promise.all([build(directory), startTemporal()]);
+  project.provide('address', temporal.address);
+  project.provide('dist', dist);
+  project.provide('results', results);
+  return async () => {
+    await temporal.stop();
+    await rm(directory, { recursive: true, force: true });
+    const named = project.vitest.config.testNamePattern !== undefined;
+    await writeReport(results, {
+      everything: named ? undefined : join(root, 'docs', 'faults.md'),
+      some: join(EVIDENCE, 'faults.md'),
+    });
+  };
+}

@@ -1,0 +1,265 @@
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { execa } from 'execa';
+import { randomBytes, randomInt } from 'node:crypto';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  realpath,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CopyInput } from '../../contract/copy.ts';
+import type { TimeLimits } from '../../contract/limits.ts';
+import type { Role } from '../../contract/volume.ts';
+import { createKey, formatKey, importKey } from '../../system/config/keys.ts';
+import { type CopyRun, startCopy } from './copy-run.ts';
+import { Gates } from './gates.ts';
+import { endMarked } from './marked.ts';
+import { makeNamespace } from './namespace.ts';
+import { randomControlPort, removeControlSocket, startTgtd, type Tgtd } from './tgtd.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+export const MIB = 2 ** 20;
+
+export type DrayageOptions = {
+  /** A running Temporal server; the rig has a namespace of its own there. */
+  address: string;
+  /** Directory of the compiled project. */
+  dist: string;
+  /** Ends up in the names of directory and namespace. */
+  name: string;
+  /** Who runs tgtd: Drayage (default), or the test as a foreign one. */
+  tgtd?: 'managed' | 'foreign';
+  /** The backend's worker and the mover as two processes; the mover knows no backend. */
+  remote?: boolean;
+  /** Default 32. */
+  sourceMib?: number;
+  destinationMib?: number;
+  /** Existing block devices offered as volumes. */
+  devices?: Record<string, string>;
+  /** Root of the storage; default: a directory of the rig's own. */
+  storage?: string;
+  limits?: Partial<TimeLimits>;
+  /** For the worker that attaches and copies. */
+  env?: (directory: string) => Record<string, string>;
+  wrapper?: (directory: string) => string[];
+};
+
+/** Short, so that a row shows within seconds what would take minutes in operation. */
+export const LIMITS: TimeLimits = {
+  heartbeatSeconds: 3,
+  stepSeconds: 60,
+  scheduleToStartSeconds: 20,
+  patienceSeconds: 20,
+  retryInitialSeconds: 0.5,
+  retryMaximumSeconds: 1,
+};
+
+const BACKEND = 'tgt';
+export const HOST = 'mover';
+
+/** Below the range that the kernel gives to outgoing connections, which could take it meanwhile. */
+async function fixedPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+        .on('error', () => resolve(false))
+        .listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+/** Random data with a hole in it, or old data all over that the copy has to replace. */
+async function plant(path: string, bytes: number, role: Role): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    if (role === 'source') {
+      await file.write(randomBytes(bytes));
+      const hole = Math.floor(bytes / 4 / MIB) * MIB;
+      if (hole > 0) await file.write(Buffer.alloc(hole), 0, hole, 2 * hole);
+    } else {
+      for (let at = 0; at < bytes; at += 4 * MIB) {
+        const junk = Buffer.alloc(Math.min(64 * 1024, bytes - at), 0x5a);
+        await file.write(junk, 0, junk.length, at);
+      }
+    }
+  } finally {
+    await file.close();
+  }
+  await truncate(path, bytes);
+}
+
+/** Everything a copy needs, real and its own: storage, tgtd, worker processes, a namespace. */
+export class Drayage {
+  readonly #undo: (() => Promise<unknown>)[] = [];
+  readonly copies: CopyRun[] = [];
+  tgtd: Tgtd | undefined;
+  /** Attaches and copies; unless remote, it also serves the backend. */
+  worker!: WorkerProcess;
+  /** Serves the backend in a remote rig. */
+  storageWorker: WorkerProcess | undefined;
+
+  private constructor(
+    readonly options: DrayageOptions,
+    readonly directory: string,
+    readonly portal: string,
+    readonly controlPort: number,
+    readonly client: Client,
+    readonly namespace: string,
+    readonly gates: Gates,
+  ) {}
+
+  static async start(options: DrayageOptions): Promise<Drayage> {
+    const directory = await realpath(await mkdtemp(join(tmpdir(), 'dray-rig-')));
+    const { address, name } = options;
+    const namespace = `${name.slice(0, 40)}-${randomBytes(4).toString('hex')}`;
+    const portal = `127.0.0.1:${await fixedPort()}`;
+    const gates = new Gates(join(directory, 'gates'));
+    await Promise.all([makeNamespace(address, namespace), gates.make()]);
+    const connection = await Connection.connect({ address });
+    const client = new Client({ connection, namespace });
+    const controlPort = randomControlPort();
+    const rig = new Drayage(options, directory, portal, controlPort, client, namespace, gates);
+    rig.undo(() => connection.close());
+    rig.undo(() => rm(directory, { recursive: true, force: true }));
+    rig.undo(() => rig.#unmountAll());
+    rig.undo(() => removeControlSocket(controlPort));
+    rig.undo(() => endMarked(directory));
+    try {
+      await rig.#setUp();
+    } catch (error) {
+      await rig.close();
+      throw error;
+    }
+    return rig;
+  }
+
+  undo(act: () => Promise<unknown>): void {
+    this.#undo.unshift(act);
+  }
+
+  get storage(): string {
+    return this.options.storage ?? join(this.directory, 'storage');
+  }
+
+  /** State directory of the worker that attaches and copies. */
+  get state(): string {
+    return join(this.directory, 'state');
+  }
+
+  get states(): string[] {
+    return this.options.remote === true
+      ? [this.state, join(this.directory, 'state-storage')]
+      : [this.state];
+  }
+
+  get workers(): WorkerProcess[] {
+    return [this.worker, ...(this.storageWorker === undefined ? [] : [this.storageWorker])];
+  }
+
+  volumeFile(id: string): string {
+    return join(this.storage, 'volumes', `${id}.raw`);
+  }
+
+  async #setUp(): Promise<void> {
+    const { sourceMib = 32, destinationMib = sourceMib, remote, tgtd } = this.options;
+    await mkdir(join(this.storage, 'volumes'), { recursive: true });
+    await plant(this.volumeFile('source'), sourceMib * MIB, 'source');
+    await plant(this.volumeFile('destination'), destinationMib * MIB, 'destination');
+    if (tgtd === 'foreign') {
+      const { portal, controlPort } = this;
+      const server = await startTgtd({ portal, controlPort });
+      this.tgtd = server;
+      this.undo(() => server.stop());
+    }
+    const key = await createKey(join(this.state, 'keys'));
+    this.worker = await this.makeWorker('', HOST, remote !== true);
+    if (remote === true) {
+      await importKey(join(this.directory, 'state-storage', 'keys'), formatKey(key));
+      this.storageWorker = await this.makeWorker('-storage', 'storage', true);
+    }
+    await Promise.all(this.workers.map((worker) => worker.start()));
+  }
+
+  /** A worker that is not started yet; one with the same suffix shares its state directory. */
+  async makeWorker(suffix: string, host: string, ownsBackend: boolean): Promise<WorkerProcess> {
+    const { directory, options, portal, controlPort, storage: root } = this;
+    const managed = options.tgtd !== 'foreign';
+    const { devices = {} } = options;
+    const backend = { type: 'tgt', root, portal, controlPort, managed, devices };
+    const config = {
+      host,
+      stateDir: join(directory, `state${suffix}`),
+      temporal: { address: options.address, namespace: this.namespace },
+      backends: ownsBackend ? { [BACKEND]: backend } : {},
+      limits: { ...LIMITS, ...options.limits },
+      log: { level: 'debug' },
+    };
+    const configFile = join(directory, `config${suffix}.yaml`);
+    // JSON is YAML.
+    await writeFile(configFile, JSON.stringify(config, undefined, 2));
+    return new WorkerProcess({
+      program: join(options.dist, 'worker.js'),
+      configFile,
+      log: join(directory, `worker${suffix}.log`),
+      gates: this.gates.directory,
+      mark: directory,
+      ...(suffix === ''
+        ? { env: options.env?.(directory), wrapper: options.wrapper?.(directory) }
+        : {}),
+    } as ConstructorParameters<typeof WorkerProcess>[0]);
+  }
+
+  volume(id: string): { backend: string; id: string } {
+    return { backend: BACKEND, id };
+  }
+
+  async startCopy(
+    options: CopyInput['options'] = {},
+    other: Partial<Omit<CopyInput, 'options'>> = {},
+  ): Promise<CopyRun> {
+    const copy = await startCopy(this, {
+      source: this.volume('source'),
+      destination: this.volume('destination'),
+      host: HOST,
+      limits: { ...LIMITS, ...this.options.limits },
+      options,
+      ...other,
+    });
+    this.copies.push(copy);
+    return copy;
+  }
+
+  handle(workflowId: string): WorkflowHandle {
+    return this.client.workflow.getHandle(workflowId);
+  }
+
+  /** Pid of the tgtd that Drayage started. */
+  async managedTgtd(): Promise<number> {
+    const text = await readFile(join(this.storage, 'tgtd', 'process.json'), 'utf8');
+    return (JSON.parse(text) as { pid: number }).pid;
+  }
+
+  async #unmountAll(): Promise<void> {
+    const mounts = (await readFile('/proc/self/mounts', 'utf8'))
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+      .filter((point) => point.startsWith(`${this.directory}/`));
+    for (const point of mounts.reverse()) {
+      await execa('umount', ['--lazy', point], { reject: false });
+    }
+  }
+
+  /** Ends and removes whatever is left, in any state. */
+  async close(): Promise<void> {
+    for (const act of this.#undo.splice(0)) await act();
+  }
+}

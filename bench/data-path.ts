@@ -1,0 +1,89 @@
+import { execa } from 'execa';
+import { renderBytes } from '../client/render/quantities.ts';
+import { manageVolume } from '../client/temporal/manage-volume.ts';
+import { attachBare, type BareDevices } from './bare-devices.ts';
+import { timeBareDd } from './bare-dd.ts';
+import { timeDrayCopy } from './dray-copy.ts';
+import type { BenchOptions, Storage } from './options.ts';
+import { type BlockSize, ddTool, drayTool, FILE_TOOL, type Sample } from './samples.ts';
+import { DESTINATION, rawFile, SOURCE, type Stage } from './stage.ts';
+
+const BLOCKS: BlockSize[] = ['1M', '64M'];
+
+type Measured = Pick<Sample, 'work' | 'tool' | 'seconds'>[];
+type Job = { tool: string; measure: () => Promise<Measured> };
+
+/** Random data in both, so that no tool finds zeros to leave out and no block is written anew. */
+export async function makeVolumes(
+  stage: Stage,
+  storage: Storage,
+  ids: readonly string[],
+  sizeBytes: number,
+): Promise<void> {
+  for (const id of ids) {
+    const volume = { backend: storage, id };
+    await manageVolume(stage.config, { verb: 'create', volume, sizeBytes });
+    const to = [`of=${rawFile(stage, storage, id)}`, 'bs=4M', `count=${sizeBytes}`];
+    const how = ['iflag=count_bytes,fullblock', 'conv=notrunc,fdatasync'];
+    await execa('dd', ['if=/dev/urandom', ...to, ...how], { stdin: 'ignore' });
+  }
+}
+
+/** Nobody's dirty pages are written on somebody else's time, and nobody reads from memory. */
+async function forgetCaches(stage: Stage, storage: Storage): Promise<void> {
+  await execa('sync');
+  for (const id of [SOURCE, DESTINATION]) {
+    const file = rawFile(stage, storage, id);
+    await execa('dd', [`if=${file}`, 'of=/dev/null', 'iflag=nocache', 'count=0']);
+  }
+}
+
+function jobsOf(stage: Stage, storage: Storage, bare: BareDevices, size: string): Job[] {
+  const dray = (tool: string, ...options: string[]): Job => ({
+    tool,
+    measure: async () => {
+      const { wall, copyData, verifyCopy } = await timeDrayCopy(stage, storage, options);
+      return [
+        { work: `copy ${size}`, tool, seconds: copyData },
+        { work: `verify ${size}`, tool, seconds: verifyCopy },
+        { work: `whole dray copy of ${size}`, tool, seconds: wall },
+      ];
+    },
+  });
+  return [
+    ...BLOCKS.map((block): Job => ({
+      tool: ddTool(block),
+      measure: async () => [
+        { work: `copy ${size}`, tool: ddTool(block), seconds: await timeBareDd(bare, block) },
+      ],
+    })),
+    ...BLOCKS.map((block) => dray(drayTool(block), '--engine', 'dd', '--block-size', block)),
+    dray(FILE_TOOL, '--engine', 'file'),
+  ];
+}
+
+/** Each tool once a round, in another order each time. */
+export async function measureDataPath(
+  stage: Stage,
+  storage: Storage,
+  options: BenchOptions,
+  note: (text: string) => void,
+): Promise<Sample[]> {
+  await makeVolumes(stage, storage, [SOURCE, DESTINATION], options.sizeBytes);
+  const bare = await attachBare(stage, storage);
+  const samples: Sample[] = [];
+  try {
+    const jobs = jobsOf(stage, storage, bare, renderBytes(options.sizeBytes));
+    for (let round = 0; round < options.rounds; round += 1) {
+      for (let turn = 0; turn < jobs.length; turn += 1) {
+        const { tool, measure } = jobs[(turn + round) % jobs.length]!;
+        note(`${storage}, round ${round + 1} of ${options.rounds}: ${tool}`);
+        await forgetCaches(stage, storage);
+        for (const measured of await measure()) samples.push({ storage, round, ...measured });
+      }
+    }
+  } finally {
+    await bare.detach();
+  }
+  return samples;
+}

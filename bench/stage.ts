@@ -1,0 +1,101 @@
+import type { Client } from '@temporalio/client';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freeControlPort, freePort } from '../client/demo/ports.ts';
+import { sweep } from '../client/demo/sweep.ts';
+import { type DevServer, startDevServer } from '../client/server/dev-server.ts';
+import { locateTemporal } from '../client/server/locate-temporal.ts';
+import { createKey, keysDirectory } from '../system/config/keys.ts';
+import { loadConfig, type LoadedConfig } from '../system/config/load.ts';
+import { connectClient } from '../system/config/temporal.ts';
+import { compileInto, type Programs } from './compile.ts';
+import type { Storage } from './options.ts';
+import { startWorker, type WorkerProcess } from './worker-process.ts';
+
+export const SOURCE = 'source';
+export const DESTINATION = 'destination';
+
+/** A Temporal server, a worker and both kinds of storage, in one directory of their own. */
+export type Stage = {
+  directory: string;
+  config: LoadedConfig;
+  configFile: string;
+  temporalBinary: string;
+  programs: Programs;
+  client: Client;
+  /** Ends everything, whatever its state, and leaves nothing. */
+  strike: () => Promise<void>;
+};
+
+/** Root of a storage's backend; the backend has the storage's name. */
+export function rootOf({ directory }: Pick<Stage, 'directory'>, storage: Storage): string {
+  return join(directory, storage);
+}
+
+/** The raw file that a volume lies in. */
+export function rawFile(stage: Pick<Stage, 'directory'>, storage: Storage, id: string): string {
+  return join(rootOf(stage, storage), 'volumes', `${id}.raw`);
+}
+
+async function writeConfig(directory: string, storages: readonly Storage[], controlPort: number) {
+  const port = await freePort([]);
+  const portal = `127.0.0.1:${await freePort([port])}`;
+  const all = {
+    file: { type: 'file', root: rootOf({ directory }, 'file') },
+    iscsi: {
+      type: 'tgt',
+      root: rootOf({ directory }, 'iscsi'),
+      managed: true,
+      controlPort,
+      portal,
+    },
+  };
+  const settings = {
+    host: 'bench',
+    stateDir: join(directory, 'state'),
+    temporal: { address: `127.0.0.1:${port}`, port, namespace: 'default' },
+    backends: Object.fromEntries(storages.map((storage) => [storage, all[storage]])),
+  };
+  const file = join(directory, 'config.yaml');
+  // YAML is a superset of JSON.
+  await writeFile(file, JSON.stringify(settings));
+  return file;
+}
+
+/** Everything as `dray server` and `dray worker` run it, with their default settings. */
+export async function setStage(storages: readonly Storage[]): Promise<Stage> {
+  const directory = await mkdtemp(join(await realpath(tmpdir()), 'dray-bench-'));
+  const controlPort = freeControlPort();
+  const started: { client?: Client; worker?: WorkerProcess; server?: DevServer } = {};
+  const strike = async (): Promise<void> => {
+    await started.client?.connection.close();
+    await started.worker?.stop();
+    await started.server?.stop();
+    const volume = (id: string) => ({ backend: 'iscsi', id });
+    const world = { directory, controlPort, stateDir: join(directory, 'state'), storage: 'iscsi' };
+    const ends = { source: volume(SOURCE), destination: volume(DESTINATION) };
+    await sweep({ ...world, ...ends, root: directory, storage: 'iscsi' });
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const programs = await compileInto(directory);
+    const temporalBinary = await locateTemporal();
+    const configFile = await writeConfig(directory, storages, controlPort);
+    const config = loadConfig(configFile);
+    await createKey(keysDirectory(config));
+    started.server = await startDevServer({
+      binary: temporalBinary,
+      port: config.temporal.port,
+      namespace: 'default',
+      dbFile: join(config.stateDir, 'temporal', 'temporal.db'),
+    });
+    started.worker = await startWorker(programs.worker, configFile, join(directory, 'worker.log'));
+    started.client = await connectClient(config);
+    const { client } = started;
+    return { directory, config, configFile, temporalBinary, programs, client, strike };
+  } catch (error) {
+    await strike();
+    throw error;
+  }
+}

@@ -4,6 +4,7 @@ import { addCancelCommand } from './cancel.ts';
 import { addConfigCommand } from './config.ts';
 import { addCopyCommand } from './copy.ts';
 import { addDecideCommand } from './decide.ts';
+import { addDemoCommand } from './demo.ts';
 import { addKeyCommand } from './key.ts';
 import { addListCommand } from './list.ts';
 import { packageFile } from './package-file.ts';
@@ -15,6 +16,7 @@ import { addWorkerCommand } from './worker.ts';
 
 /** The commands in the order in which `dray --help` lists them. */
 const commands = [
+  addDemoCommand,
   addServerCommand,
   addWorkerCommand,
   addKeyCommand,

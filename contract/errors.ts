@@ -299,6 +299,11 @@ export const catalogue = {
     whatToDo: 'Power the host off, then decide `force` and state so.',
   },
 
+  MomentMissed: {
+    class: 'operator',
+    sentence: 'the demo could not kill anything in the middle of the copy: {because}',
+    whatToDo: 'Repeat it with a larger --size, or while the machine has less to do.',
+  },
   Cancelled: {
     class: 'user',
     sentence: 'cancelled',

@@ -19,7 +19,7 @@ const POLL_MILLISECONDS = 500;
 const AWAY_MILLISECONDS = 60_000;
 
 /** Reads until it answers: a copy goes on while Temporal restarts, and so does its watching. */
-async function describePatiently(client: Client, ref: RunRef): Promise<Described> {
+export async function describePatiently(client: Client, ref: RunRef): Promise<Described> {
   const deadline = performance.now() + AWAY_MILLISECONDS;
   for (;;) {
     try {

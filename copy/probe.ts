@@ -48,6 +48,19 @@ export async function openRefusal(path: string): Promise<string | undefined> {
   return LOST_ERRNOS.has(errnoOfMessage(reason) ?? '') ? undefined : reason;
 }
 
+/** `stat --file-system`'s type of FUSE (FUSE_SUPER_MAGIC). */
+const FUSE_TYPE = '65735546';
+/** The longest direct write that the kernel sends to a FUSE server as one request (256 pages). */
+const FUSE_REQUEST_BYTES = 2 ** 20;
+
+/** @throws DeviceLost */
+async function isFuseFile(device: Device, role: Role): Promise<boolean> {
+  const args = ['--file-system', '--format=%t', '--', device.path];
+  const found = await runTool('stat', args, { timeoutSeconds: READ_SECONDS });
+  if (found.status !== 0) throw deviceLost(role, device, found.stderr.trim());
+  return found.stdout.trim() === FUSE_TYPE;
+}
+
 /** The last request of a copy, and the second one, which shows whether all offsets are aligned. */
 function tellingBlocks(bytes: number, blockBytes: number): { offset: number; length: number }[] {
   const last = Math.floor((bytes - 1) / blockBytes) * blockBytes;
@@ -59,6 +72,10 @@ function tellingBlocks(bytes: number, blockBytes: number): { offset: number; len
  * Whether an end takes O_DIRECT for the requests this copy makes. Cinder's probe
  * (check_for_odirect_support) truncates or creates the destination; this one only reads: the same
  * alignment rules hold for reads, and dd itself drops O_DIRECT for a shorter last write.
+ *
+ * Never for long writes to a FUSE file: the kernel sends a direct one as several requests at once,
+ * and qemu-storage-daemon (seen with 7.2) reads a second one into the buffer it still writes from,
+ * so that other data arrive than were sent. Through the page cache they go one after the other.
  * @throws DeviceLost, ToolMissing
  */
 export async function probeDirect(
@@ -67,6 +84,11 @@ export async function probeDirect(
   bytes: number,
   blockBytes: number,
 ): Promise<Reasoned<boolean>> {
+  const isLongWrite = role === 'destination' && blockBytes > FUSE_REQUEST_BYTES;
+  if (isLongWrite && (await isFuseFile(device, role))) {
+    const because = `a FUSE file takes direct writes of at most ${FUSE_REQUEST_BYTES} bytes safely`;
+    return { value: false, because };
+  }
   for (const block of tellingBlocks(bytes, blockBytes)) {
     const failure = await readFailure(device, { ...block, blockBytes, direct: true });
     if (failure === undefined) continue;

@@ -6,7 +6,7 @@ export default defineConfig({
     pool: 'forks',
     include: ['test/faults/**/*.test.ts'],
     globalSetup: ['test/faults/setup.ts'],
-    testTimeout: 180_000,
+    testTimeout: 300_000,
     hookTimeout: 120_000,
     maxWorkers: 4,
   },

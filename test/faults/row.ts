@@ -69,8 +69,8 @@ async function bytesOf(rig: Drayage, row: Row, ending: Ending, before: string[])
 /** Ends the workers in order; answers what is left without them. */
 async function afterwards(rig: Drayage): Promise<string[]> {
   for (const worker of rig.workers) {
-    if (worker.isRunning && (await worker.stop()) !== 0)
-      return [`worker ended: ${worker.exitCode}`];
+    const end = worker.isRunning ? await worker.stop() : 0;
+    if (end !== 0) return [`worker ended with ${end}`];
   }
   return whatIsLeft(rig);
 }

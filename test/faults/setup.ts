@@ -1,10 +1,11 @@
 import { execa } from 'execa';
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { bundleWorkflows } from '../../scripts/bundle-workflows.ts';
 import { EVIDENCE } from '../rig/evidence.ts';
+import { endMarked } from '../rig/marked.ts';
 import { startTemporal } from '../rig/temporal.ts';
 import { writeReport } from './report.ts';
 
@@ -37,7 +38,7 @@ async function build(directory: string): Promise<string> {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(join(tmpdir(), 'dray-faults-'));
+  const directory = await realpath(await mkdtemp(join(tmpdir(), 'dray-faults-')));
   await mkdir(EVIDENCE, { recursive: true });
   const results = join(EVIDENCE, 'results.jsonl');
   await writeFile(results, '');
@@ -46,6 +47,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('dist', dist);
   project.provide('results', results);
   return async () => {
+    // What a row that was cut off could not end itself.
+    await endMarked(directory);
     await temporal.stop();
     await rm(directory, { recursive: true, force: true });
     const named = project.vitest.config.testNamePattern !== undefined;

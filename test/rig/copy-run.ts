@@ -2,6 +2,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describeFailure } from '../../client/failure.ts';
 import type { CopyInput, CopyReport } from '../../contract/copy.ts';
 import { copyWorkflowId } from '../../contract/ids.ts';
@@ -17,6 +18,9 @@ import { WORKFLOWS } from '../../contract/workflows.ts';
 import type { Drayage } from './drayage.ts';
 import { until } from './poll.ts';
 
+/** The longest that a row waits for the end. */
+const PATIENCE_MS = 200_000;
+
 /** How a copy ended, in words that a table can show: `completed`, `failed VolumeBusy` … */
 export type Ending = { outcome: string; message: string; report?: CopyReport };
 
@@ -31,8 +35,34 @@ export class CopyRun {
     readonly handle: WorkflowHandle,
   ) {}
 
-  /** Waits for the end. What was parked and decided stands before it. */
+  /**
+   * Waits for the end, or for a step that is parked without anybody waiting for it. What was parked
+   * and decided stands before it.
+   */
   async ending(): Promise<Ending> {
+    const over = new AbortController();
+    try {
+      return await Promise.race([this.#result(), this.#stuck(over.signal)]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  async #stuck(signal: AbortSignal): Promise<Ending> {
+    const started = performance.now();
+    for (;;) {
+      await sleep(1000, undefined, { signal, ref: false });
+      // Without a worker nobody can answer; then it is asked again.
+      const status = await this.status().catch(() => undefined);
+      const [parked] = status?.parked ?? [];
+      const late = performance.now() - started > PATIENCE_MS;
+      if (parked === undefined && !late) continue;
+      const outcome = parked === undefined ? 'not ended' : `parked ${parked.step} ${parked.code}`;
+      return { outcome, message: parked?.message ?? JSON.stringify(status) };
+    }
+  }
+
+  async #result(): Promise<Ending> {
     const before = this.decided.map((what) => `${what}, then `).join('');
     try {
       const report = (await this.handle.result()) as CopyReport;

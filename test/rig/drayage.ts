@@ -12,7 +12,6 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CopyInput } from '../../contract/copy.ts';
 import type { TimeLimits } from '../../contract/limits.ts';
@@ -118,7 +117,7 @@ export class Drayage {
   ) {}
 
   static async start(options: DrayageOptions): Promise<Drayage> {
-    const directory = await realpath(await mkdtemp(join(tmpdir(), 'dray-rig-')));
+    const directory = await realpath(await mkdtemp(join(options.dist, '../rig-')));
     const { address, name } = options;
     const namespace = `${name.slice(0, 40)}-${randomBytes(4).toString('hex')}`;
     const portal = `127.0.0.1:${await fixedPort()}`;

@@ -75,13 +75,11 @@ export class WorkerProcess {
     this.#child!.kill(name);
   }
 
-  /** SIGTERM; answers the exit code. */
-  async stop(): Promise<number | null> {
-    if (this.isRunning) {
-      this.signal('SIGTERM');
-      await this.ended(90);
-    }
-    return this.exitCode;
+  /** SIGTERM; answers what it ended with: exit status 0, or the signal that ended it. */
+  async stop(): Promise<number | string | null> {
+    this.signal('SIGTERM');
+    await this.ended(90);
+    return this.#child!.signalCode ?? this.exitCode;
   }
 
   async #logBytes(): Promise<number> {

@@ -54,24 +54,38 @@ export async function endProcess(
   return waitForEnd(target, seconds);
 }
 
+/** Whether the process has this very file open. */
+async function hasOpen({ pid }: ProcessId, file: { dev: number; ino: number }): Promise<boolean> {
+  const directory = `/proc/${pid}/fd`;
+  for (const fd of await readdir(directory).catch(() => [])) {
+    const open = await stat(`${directory}/${fd}`).catch(() => undefined);
+    if (open?.dev === file.dev && open.ino === file.ino) return true;
+  }
+  return false;
+}
+
 /**
  * Who holds a flock(2) on the file, from proc(5)'s locks: the pid that took it. A copier keeps its
- * pid from flock(1) to dd, since each program of the chain replaces the one before.
+ * pid from flock(1) to dd, since each program of the chain replaces the one before. That list names
+ * inodes without a device number that can be relied on (btrfs, overlayfs), so a holder counts only
+ * if it has the file open.
  */
 export async function flockHolders(path: string): Promise<ProcessId[]> {
-  let inode: number;
+  let file: { dev: number; ino: number };
   try {
-    inode = (await stat(path)).ino;
+    file = await stat(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
-  const lines = (await readFile('/proc/locks', 'utf8')).split('\n');
-  return lines
-    .map((line) => line.trim().split(/\s+/))
-    .filter((words) => words[1] === 'FLOCK' && words[5]?.split(':')[2] === String(inode))
-    .map((words) => identifyProcess(Number(words[4])))
-    .filter((holder) => holder !== undefined);
+  const holders: ProcessId[] = [];
+  for (const line of (await readFile('/proc/locks', 'utf8')).split('\n')) {
+    const words = line.trim().split(/\s+/);
+    if (words[1] !== 'FLOCK' || words[5]?.split(':')[2] !== String(file.ino)) continue;
+    const holder = identifyProcess(Number(words[4]));
+    if (holder !== undefined && (await hasOpen(holder, file))) holders.push(holder);
+  }
+  return holders;
 }
 
 /** Pids whose command line has every one of the given words. */

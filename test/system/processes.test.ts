@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -71,9 +71,35 @@ describe('processes', () => {
     expect((await flockHolders(lock)).map((holder) => holder.pid)).toEqual([pid]);
   });
 
+  it('does not take the holder of a lock with the same inode on another file system', async () => {
+    const other = join(directory, 'other');
+    await mkdir(other);
+    execFileSync('mount', ['-t', 'tmpfs', 'dray-test', other]);
+    try {
+      // Inode numbers of a new tmpfs are small and given out in order: find a pair that collides.
+      const lock = join(other, 'lock');
+      await writeFile(lock, '');
+      const third = await mkdtemp(join(tmpdir(), 'dray-processes-'));
+      execFileSync('mount', ['-t', 'tmpfs', 'dray-test', third]);
+      try {
+        await writeFile(join(third, 'lock'), '');
+        expect((await stat(join(third, 'lock'))).ino).toBe((await stat(lock)).ino);
+        start('flock', '-n', '-F', lock, 'sleep', '60');
+        while ((await flockHolders(lock)).length === 0) await sleep(20);
+        expect(await flockHolders(join(third, 'lock'))).toEqual([]);
+      } finally {
+        execFileSync('umount', [third]);
+        await rm(third, { recursive: true });
+      }
+    } finally {
+      child?.kill('SIGKILL');
+      execFileSync('umount', ['-l', other]);
+    }
+  });
+
   it('finds processes by words of their command line', async () => {
     const word = join(directory, 'needle');
-    const pid = start('sh', '-c', 'sleep 60; true', word);
+    const pid = start('sh', '-c', 'while :; do sleep 0.1; done', word);
     while ((await findProcesses(word)).length === 0) await sleep(20);
     expect((await findProcesses('sh', word)).map((found) => found.pid)).toEqual([pid]);
     expect(await findProcesses(word, 'another word')).toEqual([]);

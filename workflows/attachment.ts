@@ -4,10 +4,12 @@ import type {
   Device,
   SealedConnectionInfo,
 } from '../contract/attachment.ts';
+import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Volume } from '../contract/volume.ts';
+import { type OnFault, overLostDevices } from './lost-devices.ts';
 import { backendOf, hostOf, type Place } from './places.ts';
 import type { Run } from './run.ts';
-import { required, takeBack, type Taken } from './steps.ts';
+import { required, type StepNames, takeBack, type Taken } from './steps.ts';
 import type { UndoStep } from './undo.ts';
 
 /** A volume attached on a host, ready to be copied from or to. */
@@ -72,7 +74,11 @@ export async function attach(
   const onBackend = backendOf(volume);
   const onHost = hostOf(owner.hostId);
   const undo = undoSteps(run, attachment, properties);
-  const named = (verb: string) => ({ name: `${role}.${verb}`, about: formatVolume(volume) });
+  const named = (verb: string, onFault?: OnFault): StepNames => ({
+    name: `${role}.${verb}`,
+    about: formatVolume(volume),
+    ...(onFault === undefined ? {} : { onFault }),
+  });
 
   run.undo.push(undo.removeExport);
   attachment.exported = await required(run, onBackend, named('createExport'), (backend) =>
@@ -88,23 +94,45 @@ export async function attach(
   );
 
   run.undo.push(undo.disconnectVolume);
-  const device = await required(run, onHost, named('connectVolume'), (host) =>
-    host.connectVolume({ attachment, info }),
-  );
-  await required(run, onBackend, named('completeConnection'), (backend) =>
-    backend.completeConnection({ attachment }),
-  );
-  await required(run, onHost, named('proveDevice'), (host) =>
-    host.proveDevice({ attachment, device }),
-  );
-
   const encrypted = info.data['encrypted'] === true;
-  if (!encrypted) return { device, encrypted };
-  run.undo.push(undo.detachEncryptor);
-  const opened = await required(run, onHost, named('attachEncryptor'), (host) =>
-    host.attachEncryptor({ attachment, device }),
+  const connect = async (onFault: OnFault): Promise<Attached> => {
+    const device = await required(run, onHost, named('connectVolume', onFault), (host) =>
+      host.connectVolume({ attachment, info }),
+    );
+    await required(run, onBackend, named('completeConnection'), (backend) =>
+      backend.completeConnection({ attachment }),
+    );
+    await required(run, onHost, named('proveDevice', onFault), (host) =>
+      host.proveDevice({ attachment, device }),
+    );
+    if (!encrypted) return { device, encrypted };
+    run.undo.push(undo.detachEncryptor);
+    const opened = await required(run, onHost, named('attachEncryptor', onFault), (host) =>
+      host.attachEncryptor({ attachment, device }),
+    );
+    return { device: opened, encrypted };
+  };
+  return overLostDevices(STALL_ATTEMPTS, connect, () => disconnectLost(run, attachment, encrypted));
+}
+
+/** Takes a dead device away, so that it can be connected anew; its connection stays. */
+export async function disconnectLost(
+  run: Run,
+  attachment: Attachment,
+  encrypted: boolean,
+): Promise<void> {
+  const { role, volume, owner } = attachment;
+  const about = formatVolume(volume);
+  if (encrypted) {
+    const name = `${role}.detachEncryptor`;
+    await required(run, hostOf(owner.hostId), { name, about }, (host) =>
+      host.detachEncryptor({ attachment }),
+    );
+  }
+  const name = `${role}.disconnectVolume`;
+  await required(run, hostOf(owner.hostId), { name, about }, (host) =>
+    host.disconnectVolume({ attachment, force: false }),
   );
-  return { device: opened, encrypted };
 }
 
 /** The undo of the copier: `forget` also drops its checkpoint, when the copy is over. */

@@ -9,10 +9,12 @@ import type { Attachment } from '../contract/attachment.ts';
 import type { CopyInput, CopyProgress, CopyReport, VerifyResult } from '../contract/copy.ts';
 import { describeError } from '../contract/errors.ts';
 import { attachmentId } from '../contract/ids.ts';
+import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/volume.ts';
 import { attach, type Attached, fenceStep, stateStep } from './attachment.ts';
-import { copyData, endsOf, type Session, verifyCopy } from './data.ts';
+import { attachAnew, copyData, endsOf, type Session, verifyCopy } from './data.ts';
 import { failureOf, faultOf } from './faults.ts';
+import { overLostDevices } from './lost-devices.ts';
 import { backendOf, hostOf } from './places.ts';
 import { Run } from './run.ts';
 import { MoveRequested, required } from './steps.ts';
@@ -90,23 +92,26 @@ async function openSession(
     run.undo.push(stateStep(run, attachment, properties, found[role]));
     attached[role] = await attach(run, attachment, properties);
   }
-  const both = attached as Record<Role, Attached>;
+  const pair = { properties, attachments, attached: attached as Record<Role, Attached> };
   carried.readsAsZeros ??= attachments.destination.exported?.readsAsZeros ?? false;
-  const plan = await required(run, hostOf(run.host), { name: 'planCopy', about }, (host) =>
-    host.planCopy({
-      ends: endsOf(both),
-      volumes: { source: input.source, destination: input.destination },
-      destinationReadsAsZeros: carried.readsAsZeros === true,
-      encrypted: both.destination.encrypted,
-      options: input.options,
-    }),
+  const plan = await overLostDevices(
+    STALL_ATTEMPTS,
+    (onFault) =>
+      required(run, hostOf(run.host), { name: 'planCopy', about, onFault }, (host) =>
+        host.planCopy({
+          ends: endsOf(pair.attached),
+          volumes: { source: input.source, destination: input.destination },
+          destinationReadsAsZeros: carried.readsAsZeros === true,
+          encrypted: pair.attached.destination.encrypted,
+          options: input.options,
+        }),
+      ),
+    (role) => attachAnew(run, pair, role),
   );
   const { workflowId, firstExecutionRunId } = workflowInfo();
   return {
     copyId: attachmentId(workflowId, firstExecutionRunId, 'destination', 0),
-    properties,
-    attachments,
-    attached: both,
+    ...pair,
     plan,
     ...(carried.progress === undefined ? {} : { resumeFrom: carried.progress }),
   };

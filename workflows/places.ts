@@ -22,6 +22,9 @@ const DATA_STEP_LIMIT = '365 days';
  */
 const WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
+/** A lost device has to be attached anew before another attempt makes sense. */
+const NOT_BY_RETRY = { nonRetryableErrorTypes: ['DeviceLost'] };
+
 function backoff(limits: TimeLimits): ActivityOptions['retry'] & object {
   return {
     initialInterval: limits.retryInitialSeconds * 1000,
@@ -39,7 +42,7 @@ function controlOptions(queue: string, limits: TimeLimits, summary: string): Act
     scheduleToStartTimeout: limits.scheduleToStartSeconds * 1000,
     heartbeatTimeout: limits.heartbeatSeconds * 1000,
     cancellationType: WAIT,
-    retry: { ...backoff(limits), maximumAttempts: attemptsWithin(limits) },
+    retry: { ...backoff(limits), ...NOT_BY_RETRY, maximumAttempts: attemptsWithin(limits) },
   };
 }
 
@@ -63,10 +66,7 @@ export function hostOf(host: string): Place<HostActivities> {
   };
 }
 
-/**
- * The host's slots for data. Attempts without limit; waiting for a slot has none either. A lost
- * device comes back at once, since it has to be attached anew before another attempt makes sense.
- */
+/** The host's slots for data. Attempts without limit; waiting for a slot has none either. */
 export function copySlotOf(host: string): Place<CopyActivities> {
   const queue = copyQueue(host);
   return {
@@ -78,7 +78,7 @@ export function copySlotOf(host: string): Place<CopyActivities> {
         startToCloseTimeout: DATA_STEP_LIMIT,
         heartbeatTimeout: limits.heartbeatSeconds * 1000,
         cancellationType: WAIT,
-        retry: { ...backoff(limits), nonRetryableErrorTypes: ['DeviceLost'] },
+        retry: { ...backoff(limits), ...NOT_BY_RETRY },
       }),
   };
 }

@@ -5,6 +5,7 @@ import type { Decision, DecisionKind } from '../contract/messages.ts';
 import { formatVolume, type Undone } from '../contract/volume.ts';
 import { now } from './clock.ts';
 import { type Fault, failureOf, faultOf } from './faults.ts';
+import type { OnFault } from './lost-devices.ts';
 import { backendOf, type Place } from './places.ts';
 import type { Run } from './run.ts';
 import type { UndoOutcome } from './undo.ts';
@@ -21,9 +22,11 @@ export type StepNames = {
   name: string;
   /** Volume or host, for the summary beside the activity in the UI. */
   about: string;
+  /** Default: every fault is parked or fails. */
+  onFault?: OnFault;
 };
 
-function summaryOf({ name, about }: StepNames): string {
+function summaryOf({ name, about }: Pick<StepNames, 'name' | 'about'>): string {
   return `${name.split('.').at(-1)}: ${about}`;
 }
 
@@ -46,7 +49,7 @@ async function park(
 export async function forward<A, T>(
   run: Run,
   place: Place<A>,
-  step: StepNames & { optional?: boolean; onFault?: (fault: Fault) => 'parkOrFail' | 'throw' },
+  step: StepNames & { optional?: boolean },
   call: (activities: A) => Promise<T>,
 ): Promise<T | undefined> {
   for (;;) {
@@ -73,7 +76,7 @@ export async function forward<A, T>(
 export async function required<A, T>(
   run: Run,
   place: Place<A>,
-  step: StepNames & { onFault?: (fault: Fault) => 'parkOrFail' | 'throw' },
+  step: StepNames,
   call: (activities: A) => Promise<T>,
 ): Promise<T> {
   return (await forward(run, place, step, call)) as T;

@@ -101,10 +101,18 @@ export function iscsiConnector(context: IscsiContext): Connector {
       const unit = await askUnit(iscsiData(info), initiator);
       const mountedBytes = await deviceBytes(device.path);
       if (mountedBytes === unit.sizeBytes) return unit;
+      if (mountedBytes === undefined) {
+        const because = 'it no longer answers';
+        throw new DrayError('DeviceLost', {
+          role: attachment.role,
+          device: device.path,
+          because,
+        });
+      }
       throw new DrayError('WrongDevice', {
         device: device.path,
         volume: formatVolume(attachment.volume),
-        because: `it has ${mountedBytes ?? 'no readable number of'} bytes, its unit ${unit.sizeBytes}`,
+        because: `it has ${mountedBytes} bytes, its unit ${unit.sizeBytes}`,
       });
     },
   };

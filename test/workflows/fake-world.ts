@@ -3,7 +3,7 @@ import type { BackendActivities } from '../../activities/backend.ts';
 import type { CopyActivities } from '../../activities/copy.ts';
 import { toFailure } from '../../activities/failure.ts';
 import type { HostActivities } from '../../activities/host.ts';
-import type { Attachment, ConnectorProperties } from '../../contract/attachment.ts';
+import type { Attachment } from '../../contract/attachment.ts';
 import type { CopyPlan } from '../../contract/copy.ts';
 import { formatVolume, type Undone, type VolumeRef } from '../../contract/volume.ts';
 

@@ -1,5 +1,5 @@
 import type { Role } from '../contract/volume.ts';
-import { type Fault, faultOf } from './faults.ts';
+import type { Fault } from './faults.ts';
 
 /** Tells a step which faults it hands on instead of parking them. */
 export type OnFault = (fault: Fault) => 'parkOrFail' | 'throw';
@@ -14,14 +14,18 @@ export async function overLostDevices<T>(
   mend: (role: Role) => Promise<void>,
 ): Promise<T> {
   for (let losses = 0; ; losses += 1) {
-    const onFault: OnFault = (fault) =>
-      fault.code === 'DeviceLost' && losses < limit ? 'throw' : 'parkOrFail';
+    let lost: Role | undefined;
+    const onFault: OnFault = ({ code, params }) => {
+      if (code !== 'DeviceLost' || losses >= limit) return 'parkOrFail';
+      lost = params['role'] === 'source' ? 'source' : 'destination';
+      return 'throw';
+    };
     try {
       return await act(onFault);
     } catch (error) {
-      const { code, params } = faultOf(error, '', '');
-      if (code !== 'DeviceLost') throw error;
-      await mend(params['role'] === 'source' ? 'source' : 'destination');
+      // Also a copy that a person rolls back ends with the code of what was parked.
+      if (lost === undefined) throw error;
+      await mend(lost);
     }
   }
 }

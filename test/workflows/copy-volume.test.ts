@@ -175,6 +175,34 @@ describe('copyVolume', () => {
     expectClean(world);
   });
 
+  it.each([
+    ['destination.connectVolume', 'destination'],
+    ['destination.proveDevice', 'destination'],
+    ['source.attachEncryptor', 'source'],
+    ['planCopy', 'destination'],
+    ['planCopy', 'source'],
+    ['verifyCopy', 'destination'],
+  ] as const)('%s finds the %s device lost: it is attached anew', async (step, role) => {
+    const world = encryptedWorld().before(step, (attempt) => {
+      if (attempt < 3) throw new DrayError('DeviceLost', { role, device: 'x', because: 'gone' });
+    });
+    const copy = await startCopy(rig, world);
+    await copy.result();
+    expect(world.calls.filter((call) => call === `${role}.disconnectVolume`)).toHaveLength(3);
+    expectClean(world);
+  });
+
+  it('asks a person about a device that is lost again and again', async () => {
+    const world = encryptedWorld().before('planCopy', () => {
+      throw new DrayError('DeviceLost', { role: 'source', device: 'x', because: 'gone' });
+    });
+    const copy = await startCopy(rig, world);
+    expect((await copy.parked('planCopy')).code).toBe('DeviceLost');
+    await copy.decide({ step: 'planCopy', decision: 'rollBack' });
+    expect(await failureCode(copy.result())).toBe('DeviceLost');
+    expectClean(world);
+  });
+
   it('gives each volume an attachment id made of workflow, run, role and move', async () => {
     const world = new FakeWorld();
     const copy = await startCopy(rig, world);

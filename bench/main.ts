@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endOnSignal } from '../client/demo/interrupt.ts';
 import { measureControlPlane } from './control-plane.ts';
 import { measureDataPath } from './data-path.ts';
 import { describeMachine } from './machine.ts';
@@ -15,9 +16,7 @@ const options = readOptions(process.argv);
 
 note('compiling and starting the server and the worker');
 const stage = await setStage(options.storages);
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => void stage.strike().finally(() => process.exit(1)));
-}
+endOnSignal(() => stage.strike());
 try {
   const machine = await describeMachine(stage.temporalBinary, stage.directory);
   const run: Run = { machine, options, samples: [], controlPlane: {} };

@@ -76,8 +76,10 @@ ${renderRun(run)}
   qemu-storage-daemon and FUSE at both ends; the bare dd gets devices of the same kind over the same
   files.
 - \`dd bs=…\`: the command line of Cinder (\`count\`, \`bs\`, \`iflag=count_bytes[,direct]\`,
-  \`oflag=direct\`, O_DIRECT where a probe found that the end takes it) with \`conv=notrunc,fdatasync\`
-  added: without fdatasync its time would end before its bytes are safe, which ours never does.
+  \`oflag=direct\`, O_DIRECT where Drayage's probe found that the end takes it) with
+  \`conv=notrunc,fdatasync\` added: without fdatasync its time would end before its bytes are safe,
+  which ours never does. Onto a FUSE device 64M goes through the page cache, for both: qemu mixes up
+  the parts of longer direct writes.
 - \`copy\` by dray: the step copyData from start to completion in the workflow's history.
   \`verify\`: verifyCopy, which reads both ends again.
   \`whole dray copy\`: the command's wall time, with attach, verify and detach.

@@ -72,10 +72,15 @@ export async function setStage(storages: readonly Storage[]): Promise<Stage> {
     await started.client?.connection.close();
     await started.worker?.stop();
     await started.server?.stop();
-    const volume = (id: string) => ({ backend: 'iscsi', id });
-    const world = { directory, controlPort, stateDir: join(directory, 'state'), storage: 'iscsi' };
-    const ends = { source: volume(SOURCE), destination: volume(DESTINATION) };
-    await sweep({ ...world, ...ends, root: directory, storage: 'iscsi' });
+    await sweep({
+      directory,
+      controlPort,
+      storage: 'iscsi',
+      stateDir: join(directory, 'state'),
+      root: rootOf({ directory }, 'iscsi'),
+      source: { backend: 'iscsi', id: SOURCE },
+      destination: { backend: 'iscsi', id: DESTINATION },
+    });
     await rm(directory, { recursive: true, force: true });
   };
   try {

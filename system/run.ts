@@ -58,6 +58,8 @@ export async function runTool(
   const timeoutSeconds = options.timeoutSeconds ?? 30;
   const result = await execa(tool, args, {
     reject: false,
+    // Its handler for signals would end a worker that is shutting down in order.
+    cleanup: false,
     env: { LC_ALL: 'C', ...options.env },
     timeout: timeoutSeconds * 1000,
     killSignal: 'SIGKILL',

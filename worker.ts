@@ -99,6 +99,11 @@ const configFlag = process.argv.indexOf('--config');
 const config = loadConfig(configFlag < 0 ? undefined : process.argv[configFlag + 1]);
 const log = createLog(config.log, config.host);
 installRuntime(log);
+// The SDK stops listening once it has begun to shut down, and execa's clean-up, finding nobody else,
+// would then end this process at once: no step would be handed back.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => log.info('ending in order', { signal }));
+}
 try {
   await serve(config, log);
 } catch (error) {

@@ -99,14 +99,15 @@ async function explain(
     return new DrayError(code, { device: device.path, because: words });
   }
   const differs = /differ: (?:byte|char) (\d+)/.exec(cmp)?.[1];
-  const ended = /EOF on .* after byte (\d+)/.exec(cmp)?.[1];
-  // cmp counts from 1: the byte that differs, or the last one that both had.
-  const within = differs === undefined ? ended : String(Number(differs) - 1);
-  if (status === 1 && within !== undefined) {
-    return new DrayError('VerifyFailed', { offset: range.offset + Number(within) });
+  if (status === 1 && differs !== undefined) {
+    // cmp counts from 1.
+    return new DrayError('VerifyFailed', { offset: range.offset + Number(differs) - 1 });
   }
-  if (/EOF on .* which is empty/.test(cmp)) {
-    return new DrayError('VerifyFailed', { offset: range.offset });
+  if (/EOF on /.test(cmp)) {
+    // Data that end prove no difference: a reader was killed, or its end has become shorter.
+    await inspectEnd(ends.source, 'source');
+    await inspectEnd(ends.destination, 'destination');
+    return new DrayError('CopierFailed', { status: 'early end of a reader', stderr: cmp });
   }
   return new DrayError('ToolFailed', { tool: 'cmp', status: String(status), stderr: cmp });
 }

@@ -1,3 +1,9 @@
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { markedProcesses } from '../rig/marked.ts';
+import { until } from '../rig/poll.ts';
+import { slowProgram } from '../rig/slow-program.ts';
 import { fault } from './row.ts';
 
 const part = 'A2 Copier killed';
@@ -40,3 +46,31 @@ fault(
     return copy.ending();
   },
 );
+
+for (const victim of ['worker', 'dd'] as const) {
+  fault(
+    {
+      part,
+      done: victim === 'dd' ? 'both dd that read: SIGKILL' : 'worker: SIGKILL, started again',
+      step: 'verifyCopy, while it compares',
+      setup,
+      expected: 'completed',
+    },
+    async (rig) => {
+      const hold = join(rig.directory, 'hold.cmp');
+      await writeFile(hold, '');
+      const copy = await rig.startCopy();
+      await until('the comparison', () => existsSync(`${hold}.reached`));
+      const readers = (await markedProcesses(rig.directory)).filter(({ command }) =>
+        command.startsWith('dd if=/dev/fd/'),
+      );
+      if (readers.length === 0) throw new Error('nobody reads');
+      if (victim === 'worker') await rig.worker.kill();
+      else for (const { pid } of readers) process.kill(pid, 'SIGKILL');
+      await rm(hold);
+      if (victim === 'worker') await rig.worker.start();
+      return copy.ending();
+    },
+    { env: (directory) => slowProgram(directory, 'cmp') },
+  );
+}

@@ -9,8 +9,9 @@ const words: Record<Moment, string> = {
   after: 'after it acted, its answer lost',
 };
 
-for (const step of CONTROL_STEPS) {
-  for (const moment of ['before', 'after'] as const) {
+/** A row for each step; two files, so that they run side by side. */
+export function killWorkerAtEachStep(moment: Moment): void {
+  for (const step of CONTROL_STEPS) {
     fault(
       {
         part,

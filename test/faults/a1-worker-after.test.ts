@@ -1,0 +1,3 @@
+import { killWorkerAtEachStep } from './worker-rows.ts';
+
+killWorkerAtEachStep('after');

@@ -1,0 +1,16 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * PATH with a program that waits while the file `<directory>/hold.<name>` stands, having written
+ * `hold.<name>.reached`, and is the real one then.
+ */
+export function slowProgram(directory: string, name: string): Record<string, string> {
+  const programs = join(directory, 'programs');
+  const hold = join(directory, `hold.${name}`);
+  mkdirSync(programs);
+  const wait = `while [ -e ${hold} ]; do : >${hold}.reached; sleep 0.05; done`;
+  const real = `PATH=\${PATH#*:} exec ${name} "$@"`;
+  writeFileSync(join(programs, name), `#!/bin/sh\n${wait}\n${real}\n`, { mode: 0o755 });
+  return { PATH: `${programs}:${process.env['PATH']}` };
+}

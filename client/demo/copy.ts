@@ -10,7 +10,7 @@ import { type End, endOf } from '../temporal/end.ts';
 import type { Described } from '../temporal/describe.ts';
 import { startCopy } from '../temporal/start-copy.ts';
 import type { RunRef } from '../temporal/workflow-view.ts';
-import { flushedPart, pacedOptions, strikeInTheMiddle } from './moment.ts';
+import { pacedOptions, strikeInTheMiddle } from './moment.ts';
 import type { DemoOptions } from './options.ts';
 import type { Stage } from './stage.ts';
 import type { Victim } from './victim.ts';
@@ -18,7 +18,7 @@ import type { Voice } from './voice.ts';
 
 const POLL_MILLISECONDS = 200;
 
-/** A copy that has ended or waits for a person, and whether something was killed on the way. */
+/** A copy that has ended, or one without an end that waits for a person. */
 export type Copied = { described: Described; end?: End };
 
 export async function beginCopy(
@@ -44,48 +44,77 @@ export async function beginCopy(
   return ref;
 }
 
+/** Bytes flushed, as the last heartbeat has told. */
+function flushedOf(described: Described): number | undefined {
+  const step = described.steps.find(({ activity }) => activity === 'copyData');
+  return step?.beat?.progress.bytesFlushed;
+}
+
 /** Kills in the middle, starts again, and tells when the copy goes on. */
 class Strike {
   #struckAt: number | undefined;
-  #partThen = 0;
   #recovered = false;
+  #bytesThen = 0;
 
   constructor(
-    readonly what: string,
-    readonly victim: Victim,
+    readonly kill: Kill,
     readonly stage: Stage,
     readonly voice: Voice,
   ) {}
 
-  async look(described: Described): Promise<void> {
-    if (this.#struckAt !== undefined) {
-      this.#watchRecovery(described, this.#struckAt);
-      return;
-    }
-    const { what, victim, stage, voice } = this;
-    const copierPid = await strikeInTheMiddle(described, stage, (pid) =>
+  /** @throws MomentMissed */
+  async act(over: AbortSignal): Promise<void> {
+    const { stage, voice } = this;
+    const { what, victim, sizeBytes, onStruck } = this.kill;
+    const { part, copierPid } = await strikeInTheMiddle(stage, over, (pid) =>
       process.kill(victim.pidOf(pid), 'SIGKILL'),
     );
-    if (copierPid === undefined) return;
+    onStruck();
     this.#struckAt = performance.now();
-    this.#partThen = flushedPart(described) ?? 0;
-    const percent = Math.round(this.#partThen * 100);
+    this.#bytesThen = part * sizeBytes;
     voice.say(
       'kill',
-      `${percent} % are flushed and the copier (dd, pid ${copierPid}) lives:`,
+      `${Math.round(part * 100)} % are flushed and the copier (dd, pid ${copierPid}) lives:`,
       `SIGKILL for the ${what} (pid ${victim.pidOf(copierPid)}); ${victim.returns}`,
     );
     const member = await victim.restart?.();
     if (member !== undefined) voice.say('again', `${what} started again, pid ${member.pid}`);
   }
 
-  #watchRecovery(described: Described, struckAt: number): void {
-    const part = flushedPart(described);
-    const isBeyond = part === undefined ? described.phase === 'verifying' : part > this.#partThen;
-    if (this.#recovered || !isBeyond) return;
+  watchRecovery(described: Described): void {
+    if (this.#struckAt === undefined || this.#recovered) return;
+    const bytes = flushedOf(described);
+    const isBeyond =
+      bytes === undefined ? described.phase === 'verifying' : bytes > this.#bytesThen;
+    if (!isBeyond) return;
     this.#recovered = true;
-    const seconds = ((performance.now() - struckAt) / 1000).toFixed(1);
+    const seconds = ((performance.now() - this.#struckAt) / 1000).toFixed(1);
     this.voice.say('recovered', `more is flushed than before the kill, ${seconds} s after it`);
+  }
+}
+
+/** What is killed in a copy of that size. */
+export type Kill = { what: string; victim: Victim; sizeBytes: number; onStruck: () => void };
+
+async function watchToEnd(
+  client: Client,
+  ref: RunRef,
+  voice: Voice,
+  strike: Strike | undefined,
+  stop: AbortSignal,
+): Promise<Copied> {
+  const rate = new Rate();
+  for (;;) {
+    const described = await describePatiently(client, ref);
+    stop.throwIfAborted();
+    strike?.watchRecovery(described);
+    if (described.state !== 'running' || described.needsDecision) {
+      voice.silence();
+      if (described.needsDecision) return { described };
+      return { described, end: await endOf(client, described, described.type) };
+    }
+    voice.progress(snapshotOf(described, rate), rate);
+    await sleep(POLL_MILLISECONDS);
   }
 }
 
@@ -98,19 +127,19 @@ export async function watchCopy(
   ref: RunRef,
   stage: Stage,
   voice: Voice,
-  kill?: { what: string; victim: Victim },
+  kill: Kill | undefined,
 ): Promise<Copied> {
-  const rate = new Rate();
-  const strike = kill && new Strike(kill.what, kill.victim, stage, voice);
-  for (;;) {
-    const described = await describePatiently(client, ref);
-    await strike?.look(described);
-    if (described.state !== 'running' || described.needsDecision) {
-      voice.silence();
-      if (described.needsDecision) return { described };
-      return { described, end: await endOf(client, described, described.type) };
-    }
-    voice.progress(snapshotOf(described, rate), rate);
-    await sleep(POLL_MILLISECONDS);
+  const strike = kill && new Strike(kill, stage, voice);
+  const [over, stop] = [new AbortController(), new AbortController()];
+  try {
+    const watched = watchToEnd(client, ref, voice, strike, stop.signal);
+    const [copied] = await Promise.all([
+      watched.finally(() => over.abort()),
+      strike?.act(over.signal),
+    ]);
+    return copied;
+  } finally {
+    over.abort();
+    stop.abort();
   }
 }

@@ -2,22 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DrayError } from '../../contract/errors.ts';
-import type { Described } from '../temporal/describe.ts';
 import { findLocks } from './leftovers/locks.ts';
 import type { Stage } from './stage.ts';
 
 /** The window in which something is killed, as parts of what is flushed. */
 const [OPENS, CLOSES] = [0.4, 0.6];
 
-/**
- * Seconds a paced copy takes. A heartbeat is up to 3 s old when it is read, a range of a copy that
- * the kernel limits takes an eighth of it all: both leave the window open long enough.
- */
+/** Seconds a paced copy takes; less where the kernel limits what is written, and holes are not. */
 const PACED_SECONDS = 24;
 const [LEAST_BLOCK, MOST_BLOCK] = [2 ** 14, 2 ** 20];
-
-/** How long a copier that lives is waited for: paced, one works only a part of each second. */
-const COPIER_MILLISECONDS = 1_500;
 
 /** Options of a copy that can be hit: paced, in requests so small that its copier lives a while. */
 export function pacedOptions(sizeBytes: number): { bytesPerSecond: number; blockSize: string } {
@@ -48,39 +41,49 @@ const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'ut
 
 const missed = (because: string): DrayError => new DrayError('MomentMissed', { because });
 
-/** Flushed bytes of the copy that runs now, as its last heartbeat has told. */
-export function flushedPart(described: Described): number | undefined {
-  const beat = described.steps.find(({ activity }) => activity === 'copyData')?.beat;
-  const { bytesFlushed, bytesTotal } = beat?.progress ?? {};
-  return bytesFlushed === undefined || !bytesTotal ? undefined : bytesFlushed / bytesTotal;
-}
+/** What the host file of a copy says; only what is needed of it. */
+type Checkpoint = { bytesTotal: number; flushed: { length: number }[] };
 
 /**
- * Strikes once while between 40 and 60 % are flushed and the copier lives. Answers its pid, or
- * undefined as long as it is too early. @throws MomentMissed
+ * The part of the copy that is known to be flushed now, from the worker's own checkpoint: a
+ * heartbeat is up to 3 s old, and in that time a range may be over. undefined when none is there.
  */
-export async function strikeInTheMiddle(
-  described: Described,
-  stage: Stage,
-  strike: (copierPid: number) => void,
-): Promise<number | undefined> {
-  if (described.state !== 'running') throw missed(`the copy was ${described.state} before it`);
-  const part = flushedPart(described);
-  if (part === undefined) {
-    if (['verifying', 'detaching'].includes(described.phase)) throw missed('all is copied already');
+function flushedPart({ stateDir, destination }: Stage): number | undefined {
+  const { backend, id } = destination;
+  try {
+    const file = join(stateDir, 'copiers', `${backend}.${id}`, 'checkpoint.json');
+    const { text } = JSON.parse(readFileSync(file, 'utf8')) as { text: string };
+    const { bytesTotal, flushed } = JSON.parse(text) as Checkpoint;
+    return flushed.reduce((sum, { length }) => sum + length, 0) / bytesTotal;
+  } catch {
+    // Not yet there, or no longer.
     return undefined;
   }
-  if (part < OPENS) return undefined;
-  if (part > CLOSES) throw missed(`${Math.round(part * 100)} % are flushed already`);
-  const deadline = performance.now() + COPIER_MILLISECONDS;
-  while (performance.now() < deadline) {
-    const pid = livingCopier(stage);
-    if (pid !== undefined) {
-      strike(pid);
-      return pid;
+}
+
+/** `part`: what was flushed at that moment, 0 to 1. */
+export type Struck = { part: number; copierPid: number };
+
+/**
+ * Waits for the middle of the copy and strikes once while between 40 and 60 % are flushed and the
+ * copier lives. `over` ends the waiting. @throws MomentMissed
+ */
+export async function strikeInTheMiddle(
+  stage: Stage,
+  over: AbortSignal,
+  strike: (copierPid: number) => void,
+): Promise<Struck> {
+  let last = 0;
+  for (;;) {
+    const part = flushedPart(stage) ?? last;
+    if (over.aborted) throw missed(`it ended with ${Math.round(part * 100)} % seen flushed`);
+    if (part > CLOSES) throw missed(`${Math.round(part * 100)} % are flushed already`);
+    const copierPid = part < OPENS ? undefined : livingCopier(stage);
+    if (copierPid !== undefined) {
+      strike(copierPid);
+      return { part, copierPid };
     }
-    await sleep(1);
+    last = part;
+    await sleep(part < OPENS ? 20 : 1);
   }
-  // The next heartbeat tells whether there is still time.
-  return undefined;
 }

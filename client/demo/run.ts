@@ -21,6 +21,11 @@ import { Voice } from './voice.ts';
 /** How long server and worker may take to end in order. */
 const DISMISS_SECONDS = 20;
 
+const LOOKED_FOR = [
+  'left behind of targets, sessions, accounts, exports, reservations, claims, attachments,',
+  'copiers, mounts, processes, locks, temporary files, cgroups, loop devices:',
+];
+
 /** What is known so far; a failure on the way must not lose it. */
 type Play = { stage: Stage; crew: Crew; voice: Voice; options: DemoOptions; result: DemoResult };
 
@@ -42,9 +47,12 @@ async function play(play: Play): Promise<void> {
   await withClient(stage.config, async (client) => {
     const ref = await beginCopy(client, stage, options, voice);
     const now = { worker, server, temporalPid };
-    const struck = kill && { what: kill, victim: await findVictim(kill, stage, crew, now) };
+    const victim = kill && (await findVictim(kill, stage, crew, now));
+    const onStruck = (): void => void (play.result.killed = kill ?? null);
+    const { sizeBytes } = options;
+    const struck = kill && victim && { what: kill, victim, sizeBytes, onStruck };
     const copied = await watchCopy(client, ref, stage, voice, struck);
-    play.result = withCopy({ ...play.result, killed: kill ?? null }, copied);
+    play.result = withCopy(play.result, copied);
   });
   const { result } = play;
   if (result.error !== undefined) voice.say('failed', result.error.message);
@@ -60,12 +68,10 @@ async function clear({ stage, crew, voice, result }: Play): Promise<void> {
   const before = result.status === 'completed' ? await lookWhileServing(stage, crew) : [];
   voice.say('end', 'ending worker, storage and server');
   await crew.dismiss(DISMISS_SECONDS);
-  const after = await findLeftovers(stage, undefined);
-  await sweep(stage);
+  const after = await findLeftovers(stage, undefined).finally(() => sweep(stage));
   result.leftovers = [...new Set([...result.leftovers, ...before, ...after])];
-  const looked = 'targets, sessions, exports, reservations, claims, mounts, processes, locks, …';
-  voice.say('proof', `left behind of ${looked}`, ...result.leftovers.map((left) => `- ${left}`));
-  if (result.leftovers.length === 0) voice.say('', 'nothing');
+  const found = result.leftovers.length === 0 ? ['nothing'] : result.leftovers;
+  voice.say('proof', ...LOOKED_FOR, ...found.map((left) => `- ${left}`));
 }
 
 /**

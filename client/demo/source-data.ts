@@ -9,12 +9,22 @@ const PIECE_BYTES = 2 ** 20;
 /** Bytes of random data at the very end: no multiple of any block size. */
 const TAIL_BYTES = 333;
 
-/** Small and large alike: a power of two between 512 bytes and 8 MiB, and something odd. */
-function oddLength(): number {
-  return 2 ** randomInt(9, 24) + randomInt(0, 512);
+const [LEAST_POWER, MOST_POWER] = [9, 23];
+
+/**
+ * Small and large alike: a power of two from 512 bytes to 8 MiB and something odd, but at most a
+ * 256th of the volume, so that every part of it that is copied at once has about as much data.
+ */
+function oddLength(sizeBytes: number): number {
+  const most = Math.floor(Math.log2(sizeBytes / 256));
+  const beyond = Math.min(Math.max(most, LEAST_POWER), MOST_POWER) + 1;
+  return 2 ** randomInt(LEAST_POWER, beyond) + randomInt(0, 512);
 }
 
-/** Writes runs of random data with holes between them, the first run at 0 and the last at the end. */
+/**
+ * Writes runs of random data with holes between them, about half of it data; the first run is at
+ * 0 and the last at the end.
+ */
 export async function fillWithRunsAndHoles(path: string, sizeBytes: number): Promise<Written> {
   const written = { bytes: 0, runs: 0 };
   const file = await open(path, 'r+');
@@ -29,9 +39,9 @@ export async function fillWithRunsAndHoles(path: string, sizeBytes: number): Pro
   try {
     const tail = sizeBytes - Math.min(TAIL_BYTES, sizeBytes);
     for (let at = 0; at < tail;) {
-      const end = Math.min(at + oddLength(), tail);
+      const end = Math.min(at + oddLength(sizeBytes), tail);
       await write(at, end);
-      at = end + oddLength();
+      at = end + oddLength(sizeBytes);
     }
     await write(tail, sizeBytes);
     await file.sync();

@@ -10,8 +10,19 @@ async function tgtadm(controlPort: number, mode: string): Promise<string> {
   return stdout;
 }
 
-/** Targets, their sessions and the accounts of the tgtd, in its own words. */
+/**
+ * Targets, their sessions and the accounts of the tgtd, in its own words. One that does not answer
+ * may have any of them, and counts as left.
+ */
 export async function findTargets(controlPort: number): Promise<string[]> {
+  try {
+    return await askTargets(controlPort);
+  } catch (error) {
+    return [`tgtd of control port ${controlPort} cannot be asked: ${(error as Error).message}`];
+  }
+}
+
+async function askTargets(controlPort: number): Promise<string[]> {
   const found: string[] = [];
   let target = '';
   for (const line of (await tgtadm(controlPort, 'target')).split('\n')) {

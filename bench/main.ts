@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endOnSignal } from '../client/demo/interrupt.ts';
 import { measureControlPlane } from './control-plane.ts';
 import { measureDataPath } from './data-path.ts';
 import { describeMachine } from './machine.ts';
@@ -16,7 +15,6 @@ const options = readOptions(process.argv);
 
 note('compiling and starting the server and the worker');
 const stage = await setStage(options.storages);
-endOnSignal(() => stage.strike());
 try {
   const machine = await describeMachine(stage.temporalBinary, stage.directory);
   const run: Run = { machine, options, samples: [], controlPlane: {} };

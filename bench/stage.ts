@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endOnSignal } from '../client/demo/interrupt.ts';
 import { freeControlPort, freePort } from '../client/demo/ports.ts';
 import { sweep } from '../client/demo/sweep.ts';
 import { type DevServer, startDevServer } from '../client/server/dev-server.ts';
@@ -11,7 +12,7 @@ import { loadConfig, type LoadedConfig } from '../system/config/load.ts';
 import { connectClient } from '../system/config/temporal.ts';
 import { compileInto, type Programs } from './compile.ts';
 import type { Storage } from './options.ts';
-import { startWorker, type WorkerProcess } from './worker-process.ts';
+import { startWorker, untilServed, type WorkerProcess } from './worker-process.ts';
 
 export const SOURCE = 'source';
 export const DESTINATION = 'destination';
@@ -68,8 +69,7 @@ export async function setStage(storages: readonly Storage[]): Promise<Stage> {
   const directory = await mkdtemp(join(await realpath(tmpdir()), 'dray-bench-'));
   const controlPort = freeControlPort();
   const started: { client?: Client; worker?: WorkerProcess; server?: DevServer } = {};
-  const strike = async (): Promise<void> => {
-    await started.client?.connection.close();
+  const endAll = async (): Promise<void> => {
     await started.worker?.stop();
     await started.server?.stop();
     await sweep({
@@ -82,7 +82,12 @@ export async function setStage(storages: readonly Storage[]): Promise<Stage> {
       destination: { backend: 'iscsi', id: DESTINATION },
     });
     await rm(directory, { recursive: true, force: true });
+    // Last: a call under way, which a signal has interrupted, would fail where nobody catches it.
+    await started.client?.connection.close();
   };
+  let struck: Promise<void> | undefined;
+  const strike = (): Promise<void> => (struck ??= endAll());
+  endOnSignal(strike);
   try {
     const programs = await compileInto(directory);
     const temporalBinary = await locateTemporal();
@@ -98,6 +103,7 @@ export async function setStage(storages: readonly Storage[]): Promise<Stage> {
     started.worker = await startWorker(programs.worker, configFile, join(directory, 'worker.log'));
     started.client = await connectClient(config);
     const { client } = started;
+    await untilServed(client, config);
     return { directory, config, configFile, temporalBinary, programs, client, strike };
   } catch (error) {
     await strike();

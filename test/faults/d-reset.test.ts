@@ -1,4 +1,4 @@
-import { temporal } from '@temporalio/proto';
+import type { temporal } from '@temporalio/proto';
 import { randomUUID } from 'node:crypto';
 import { CopyRun } from '../rig/copy-run.ts';
 import { fault } from './row.ts';

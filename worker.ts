@@ -7,6 +7,7 @@ import {
   defaultInitiator,
   openConnectors,
 } from './connectors/open-connectors.ts';
+import type { Attachment } from './contract/attachment.ts';
 import { DrayError } from './contract/errors.ts';
 import type { Backend } from './storage/backend.ts';
 import { openBackend } from './storage/open-backend.ts';
@@ -52,6 +53,24 @@ async function ownBackends(config: LoadedConfig, state: HostState, log: Log): Pr
   return backends;
 }
 
+/** What this host and its backends have written down; one that cannot be read hides no other. */
+async function writtenDown(state: HostState, backends: Backend[], log: Log): Promise<Attachment[]> {
+  const unreadable =
+    (what: string) =>
+    (error: unknown): Attachment[] => {
+      log.error('what is held cannot be read', { what, error });
+      return [];
+    };
+  const claims = listClaims(state.dirs.claims, (file, error) => unreadable(file)(error));
+  const reservations = backends.map((backend) =>
+    backend.listReservations().catch(unreadable(backend.facts.name)),
+  );
+  return [
+    ...(await claims).map((claim) => claim.attachment),
+    ...(await Promise.all(reservations)).flat(),
+  ];
+}
+
 async function serve(config: LoadedConfig, log: Log): Promise<void> {
   const { connection: options, namespace } = temporalSettings(config);
   const connection = await NativeConnection.connect(options).catch((error: unknown) => {
@@ -68,11 +87,7 @@ async function serve(config: LoadedConfig, log: Log): Promise<void> {
     client,
     limits: config.limits,
     log,
-    listAttachments: async () => {
-      const claims = await listClaims(state.dirs.claims);
-      const reservations = await Promise.all(backends.map((b) => b.listReservations()));
-      return [...claims.map((claim) => claim.attachment), ...reservations.flat()];
-    },
+    listAttachments: () => writtenDown(state, backends, log),
   });
   const epochWatch = watchEpoch(state, () => {
     // Nothing of this process may go on: the newer worker has fenced what it started.

@@ -8,43 +8,40 @@ import type {
   VerifyResult,
 } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
-import type { VolumeRef } from '../contract/volume.ts';
 import { runCopy } from '../copy/copier.ts';
 import { runVerify } from '../copy/verify.ts';
 import { assertCurrent } from '../system/epoch.ts';
+import { assertClaimed, type ClaimedPair } from './claimed.ts';
 import type { HostContext } from './context.ts';
-import { toFailure } from './failure.ts';
 
 export type CopyDataInput = {
   /** The same for every attempt and every host of one copy: what a checkpoint belongs to. */
   copyId: string;
   plan: CopyPlan;
   ends: CopyEnds;
-  volumes: { source: VolumeRef; destination: VolumeRef };
+  attachments: ClaimedPair;
   limits: TimeLimits;
-  /** Last known progress from another host, which has no checkpoint file here. */
-  resumeFrom?: CopyProgress;
 };
 
-export type VerifyCopyInput = { plan: CopyPlan; ends: CopyEnds; limits: TimeLimits };
+export type VerifyCopyInput = Omit<CopyDataInput, 'copyId'>;
 
 /**
  * Heartbeats in a rhythm of its own, with the latest details: a hanging device must not look like
  * a dead worker, and progress must not depend on how often the program reports.
  */
 class Pulse<T> {
-  latest: T | undefined;
+  #latest: T | undefined;
   readonly #timer: NodeJS.Timeout;
 
   constructor(context: Context, seconds: number, initial: T | undefined) {
-    this.latest = initial;
-    const beat = (): void => context.heartbeat(this.latest);
+    this.#latest = initial;
+    const beat = (): void => context.heartbeat(this.#latest);
     beat();
     this.#timer = setInterval(beat, (seconds * 1000) / 4);
   }
 
   update(details: T): void {
-    this.latest = details;
+    this.#latest = details;
   }
 
   stop(): void {
@@ -58,11 +55,17 @@ export function createCopyActivities(host: HostContext) {
     async copyData(input: CopyDataInput): Promise<CopyResult> {
       const context = Context.current();
       const { info } = context;
-      const last = (info.heartbeatDetails as CopyProgress | undefined) ?? input.resumeFrom;
+      const last = info.heartbeatDetails as CopyProgress | undefined;
       const pulse = new Pulse(context, input.limits.heartbeatSeconds, last);
       try {
+        const { attachments } = input;
+        await assertClaimed(host.state, attachments);
         return await runCopy({
           ...input,
+          volumes: {
+            source: attachments.source.volume,
+            destination: attachments.destination.volume,
+          },
           state: host.state,
           token: `${host.state.epoch.number}/${info.workflowExecution?.runId}/${info.activityId}/${info.attempt}`,
           heartbeat: last,
@@ -70,8 +73,6 @@ export function createCopyActivities(host: HostContext) {
           onProgress: (progress) => pulse.update(progress),
           log: host.log,
         });
-      } catch (error) {
-        throw toFailure(error, pulse.latest);
       } finally {
         pulse.stop();
       }
@@ -83,6 +84,7 @@ export function createCopyActivities(host: HostContext) {
       const last = context.info.heartbeatDetails as VerifyProgress | undefined;
       const pulse = new Pulse<VerifyProgress>(context, input.limits.heartbeatSeconds, last);
       try {
+        await assertClaimed(host.state, input.attachments);
         return await runVerify({
           ...input,
           ...(last === undefined ? {} : { resumeFrom: last.bytesCompared }),

@@ -2,11 +2,8 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { TemporalFailure } from '@temporalio/common';
 import { DrayError, type ErrorDetails } from '../contract/errors.ts';
 
-/**
- * An error as it travels through Temporal: its code is the failure's type, `progress` what a data
- * step had reached.
- */
-export function toFailure(error: unknown, progress?: unknown): Error {
+/** An error as it travels through Temporal: its code is the failure's type. */
+export function toFailure(error: unknown): Error {
   if (error instanceof TemporalFailure) return error;
   const known: DrayError =
     error instanceof DrayError
@@ -23,6 +20,6 @@ export function toFailure(error: unknown, progress?: unknown): Error {
     type: known.code,
     message: known.message,
     nonRetryable: known.class !== 'retry',
-    details: progress === undefined ? [details] : [details, progress],
+    details: [details],
   });
 }

@@ -15,6 +15,7 @@ import { fenceCopier } from '../copy/lease.ts';
 import { planCopy } from '../copy/plan.ts';
 import { type Claim, readClaim, removeClaim, writeClaim } from '../system/claims.ts';
 import { unsealConnection } from '../system/seal.ts';
+import { assertClaimed, claimOf, type ClaimedPair } from './claimed.ts';
 import type { HostContext } from './context.ts';
 
 /** The claim of a connected attachment, its connection info opened. */
@@ -22,14 +23,7 @@ async function connected(
   { state }: HostContext,
   attachment: Attachment,
 ): Promise<{ claim: Claim; info: ConnectionInfo }> {
-  const claim = await readClaim(state.dirs.claims, attachment.id);
-  if (claim === undefined) {
-    throw new DrayError('DeviceLost', {
-      role: attachment.role,
-      device: formatVolume(attachment.volume),
-      because: 'this host has no claim for it',
-    });
-  }
+  const claim = await claimOf(state, attachment);
   return { claim, info: await unsealConnection(state.dirs.keys, attachment.id, claim.info) };
 }
 
@@ -87,7 +81,11 @@ export function createHostActivities(host: HostContext) {
     /** Flushes first; finds what is connected by the claim, or by the attachment alone. */
     async disconnectVolume(input: { attachment: Attachment; force: boolean }): Promise<Undone> {
       const { attachment, force } = input;
-      const claim = await readClaim(claims, attachment.id);
+      // A damaged one must not keep the device: what is connected is also found without it.
+      const claim = await readClaim(claims, attachment.id).catch((error: unknown) => {
+        host.log.error('a claim cannot be read', { attachment: attachment.id, error });
+        return undefined;
+      });
       const candidates =
         claim === undefined
           ? Object.values(host.connectors)
@@ -103,16 +101,30 @@ export function createHostActivities(host: HostContext) {
 
     async planCopy(input: {
       ends: CopyEnds;
-      volumes: { source: VolumeRef; destination: VolumeRef };
-      destinationReadsAsZeros: boolean;
+      attachments: ClaimedPair;
       encrypted: boolean;
       options: CopyOptions;
     }): Promise<CopyPlan> {
-      return planCopy({ ...input, host: host.copy });
+      const { attachments, ends, encrypted, options } = input;
+      await assertClaimed(host.state, attachments);
+      const { source, destination } = attachments;
+      return planCopy({
+        ends,
+        encrypted,
+        options,
+        volumes: { source: source.volume, destination: destination.volume },
+        destinationReadsAsZeros: destination.exported?.readsAsZeros === true,
+        host: host.copy,
+      });
     },
 
-    async fenceCopier(input: { destination: VolumeRef; forget: boolean }): Promise<Undone> {
-      return fenceCopier(host.state, input.destination, { forget: input.forget });
+    /** The copier of this copy alone: one of another copy of the same volume is not ours. */
+    async fenceCopier(input: {
+      destination: VolumeRef;
+      copyId: string;
+      forget: boolean;
+    }): Promise<Undone> {
+      return fenceCopier(host.state, input.destination, input);
     },
   };
 }

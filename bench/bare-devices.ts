@@ -36,7 +36,13 @@ function attachmentOf(id: string, role: Role): Attachment {
     volume: volume(id),
     role,
     accessMode: role === 'source' ? 'ro' : 'rw',
-    owner: { workflowId: NAME, firstRunId: '', hostId: NAME, destination: volume(DESTINATION) },
+    owner: {
+      namespace: 'default',
+      workflowId: NAME,
+      firstRunId: '',
+      hostId: NAME,
+      destination: volume(DESTINATION),
+    },
   };
 }
 

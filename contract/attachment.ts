@@ -19,6 +19,8 @@ export type Attachment = {
 
 /** The workflow an attachment belongs to. A reset keeps both ids, a new start changes the run id. */
 export type Owner = {
+  /** Where it runs: another server's workflows are not ours to judge. */
+  namespace: string;
   workflowId: string;
   firstRunId: string;
   /** The host it is attached to. */

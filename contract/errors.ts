@@ -293,6 +293,11 @@ export const catalogue = {
     sentence: 'destination differs from source at byte {offset}',
     whatToDo: 'Do not use the destination. Decide `retry` to compare again, or `rollBack`.',
   },
+  MoveImpossible: {
+    class: 'user',
+    sentence: 'the copy cannot go on on {host}, since something on the former host is still held',
+    whatToDo: 'Release what is listed as held, then start the copy again.',
+  },
   RevokeImpossible: {
     class: 'operator',
     sentence: 'access of {host} to {volume} cannot be taken away by backend {backend}',

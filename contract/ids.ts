@@ -11,15 +11,21 @@ export function releaseWorkflowId(attachmentId: string): string {
   return `release/${attachmentId}`;
 }
 
+const slug = (workflowId: string): string => workflowId.replace(/[/:]/g, '.');
+
+/** What a checkpoint and a copier belong to: the same for every attempt, reset and host. */
+export function copyIdOf(owner: { workflowId: string; firstRunId: string }): string {
+  return `${slug(owner.workflowId)}.${owner.firstRunId}`;
+}
+
 /**
  * Derived and never random, so that a reset of the workflow finds what it holds.
  * `move` counts the hosts the attachment has been on.
  */
 export function attachmentId(
-  workflowId: string,
-  firstRunId: string,
+  owner: { workflowId: string; firstRunId: string },
   role: Role,
   move: number,
 ): string {
-  return [workflowId.replace(/[/:]/g, '.'), firstRunId, role, move].join('.');
+  return [copyIdOf(owner), role, move].join('.');
 }

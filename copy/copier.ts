@@ -12,6 +12,8 @@ import { Journal } from './journal.ts';
 import { holdsLease, type Lease, takeLease } from './lease.ts';
 import { ProgressReport } from './progress.ts';
 import { copierStarter, type StartCopier } from './start-copier.ts';
+import { Silence, silenceSeconds } from './silence.ts';
+import { stuckError } from './supervise.ts';
 import { openThrottle, type Throttle } from './throttle/throttle.ts';
 
 export type CopyRun = {
@@ -49,9 +51,17 @@ async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Prom
   const { plan, ends, volumes, signal } = run;
   const startedAt = performance.now();
   await at.journal.started(range);
+  const silence = new Silence(silenceSeconds(range, run.limits));
+  const stop = AbortSignal.any([signal, silence.signal]);
   const outcome = await ENGINES[plan.engine.value]
-    .copyRange(range, plan, at.start, signal, (bytes, pid) => at.report.submitted(bytes, pid))
-    .finally(() => at.report.ended());
+    .copyRange(range, plan, at.start, stop, (bytes, pid) => {
+      silence.broken();
+      at.report.submitted(bytes, pid);
+    })
+    .finally(() => {
+      silence.end();
+      at.report.ended();
+    });
   if (outcome.flushed) {
     await at.journal.flushed(range);
     at.report.recorded(at.journal.checkpoint.flushed);
@@ -67,7 +77,7 @@ async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Prom
 }
 
 async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promise<void> {
-  const open = await openForCopy(run.ends, run.volumes);
+  const open = await openForCopy(run.ends, run.volumes, run.plan.engine.value);
   const { bytesTotal } = run.plan;
   const report = new ProgressReport(journal.checkpoint, bytesTotal, run.onProgress);
   try {
@@ -115,7 +125,7 @@ function resultOf(journal: Journal, log: Log, volumes: CopyVolumes): CopyResult 
 export async function runCopy(run: CopyRun): Promise<CopyResult> {
   const { state, volumes, signal, log, limits } = run;
   signal.throwIfAborted();
-  const lease = await takeLease(state, volumes.destination, run.token);
+  const lease = await takeLease(state, volumes.destination, run.copyId, run.token);
   const destination = formatVolume(volumes.destination);
   const journal = await Journal.open(lease, destination, run, (notice) =>
     log.warn(notice, { destination, copyId: run.copyId }),
@@ -123,6 +133,8 @@ export async function runCopy(run: CopyRun): Promise<CopyResult> {
   try {
     await copyMissing(run, lease, journal);
   } catch (error) {
+    const stuck = stuckError(error, destination);
+    if (stuck !== undefined) throw stuck;
     signal.throwIfAborted();
     if (!(error instanceof DrayError) || error.code === 'CopierFenced') throw error;
     throw await journal.judge(error as DrayError, limits);

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../contract/attachment.ts';
-import type { CopyEnds } from '../contract/copy.ts';
+import type { CopyEnds, EngineName } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { Role, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
@@ -19,6 +19,9 @@ import { within } from './within.ts';
 export type OpenEnds = { source: FileHandle; destination: FileHandle; close(): Promise<void> };
 
 export type CopyVolumes = { source: VolumeRef; destination: VolumeRef };
+
+/** O_PATH of open(2), the same number on every architecture that Node runs on; Node names it not. */
+const O_PATH = 0o10000000;
 
 const OPEN_SECONDS = 10;
 /** A copier that was just ended gives its claim back within this time. */
@@ -60,16 +63,27 @@ async function release(handle: FileHandle): Promise<void> {
   );
 }
 
+/**
+ * How to hold an end that dd opens once more as /dev/fd/N. A block device is claimed. A file is
+ * only pointed at: every program this process starts closes what it does not inherit, and to close
+ * a file that FUSE serves waits for its server. While a target is away that hangs the start of
+ * anything, the tgtd that would bring it back included, and this process with it.
+ */
+function flagsFor(kind: 'block' | 'file', access: number, reopened: boolean): number {
+  if (kind === 'block') return access === constants.O_RDWR ? access | constants.O_EXCL : access;
+  return reopened ? O_PATH : access;
+}
+
 /** Opens what inspectEnd saw, and nothing else. */
 async function openEnd(
   device: Device,
   role: Role,
   access: number,
+  reopened: boolean,
   volume?: VolumeRef,
 ): Promise<FileHandle> {
   const seen = await inspectEnd(device, role);
-  const claim = seen.kind === 'block' && access === constants.O_RDWR ? constants.O_EXCL : 0;
-  const opening = openPatiently(device.path, access | claim);
+  const opening = openPatiently(device.path, flagsFor(seen.kind, access, reopened));
   let handle: FileHandle | 'late';
   try {
     handle = await within(OPEN_SECONDS + CLAIM_SECONDS, opening);
@@ -84,7 +98,10 @@ async function openEnd(
     );
     throw deviceLost(role, device, `it was not open within ${OPEN_SECONDS + CLAIM_SECONDS} s`);
   }
-  const stat = await handle.stat({ bigint: true });
+  const stat = await handle.stat({ bigint: true }).catch(async (error: unknown) => {
+    await release(handle);
+    throw openError(error, role, device, volume);
+  });
   const identity = stat.isBlockDevice()
     ? `block ${majorMinor(stat.rdev)}`
     : `file ${stat.dev} ${stat.ino}`;
@@ -97,15 +114,17 @@ async function openEnd(
 async function openBoth(
   ends: CopyEnds,
   destinationAccess: number,
+  reopened: boolean,
   volumes?: CopyVolumes,
 ): Promise<OpenEnds> {
   const { O_RDONLY } = constants;
-  const source = await openEnd(ends.source, 'source', O_RDONLY, volumes?.source);
+  const source = await openEnd(ends.source, 'source', O_RDONLY, reopened, volumes?.source);
   try {
     const destination = await openEnd(
       ends.destination,
       'destination',
       destinationAccess,
+      reopened,
       volumes?.destination,
     );
     return {
@@ -121,12 +140,19 @@ async function openBoth(
   }
 }
 
-/** @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnwritable */
-export async function openForCopy(ends: CopyEnds, volumes: CopyVolumes): Promise<OpenEnds> {
-  return openBoth(ends, constants.O_RDWR, volumes);
+/**
+ * `engine`: dd opens its descriptors once more, the file copier uses them as they are.
+ * @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnwritable
+ */
+export async function openForCopy(
+  ends: CopyEnds,
+  volumes: CopyVolumes,
+  engine: EngineName,
+): Promise<OpenEnds> {
+  return openBoth(ends, constants.O_RDWR, engine === 'dd', volumes);
 }
 
-/** Both read-only. @throws DeviceLost, SourceUnreadable, DestinationUnwritable */
+/** Both read-only, for dd. @throws DeviceLost, SourceUnreadable, DestinationUnwritable */
 export async function openForReading(ends: CopyEnds): Promise<OpenEnds> {
-  return openBoth(ends, constants.O_RDONLY);
+  return openBoth(ends, constants.O_RDONLY, true);
 }

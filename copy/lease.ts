@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { access, mkdir, readdir } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { DrayError } from '../contract/errors.ts';
@@ -27,6 +27,8 @@ export type Lease = {
 /** Exit status of flock(1) when somebody else holds the lock; dd's own failure is 1. */
 export const LOCKED_STATUS = 75;
 const FENCED = 'fenced';
+/** File with the id of the copy that the directory is of. */
+const OWNER = 'copy';
 const KILL_SECONDS = 10;
 const LOCK_SECONDS = 5;
 
@@ -80,6 +82,7 @@ async function seize(lease: Lease): Promise<void> {
 export async function takeLease(
   state: HostState,
   destination: VolumeRef,
+  copyId: string,
   token: string,
 ): Promise<Lease> {
   const lease = leaseIn(copierDirectory(state, destination), state.epoch, token);
@@ -90,6 +93,8 @@ export async function takeLease(
       const because = (error as Error).message;
       throw new DrayError('StateUnwritable', { path: lease.directory, because }, { cause: error });
     }
+    assertCurrent(lease.epoch);
+    await writeAtomic(join(lease.directory, OWNER), copyId);
     await seize(lease);
     return lease;
   });
@@ -113,16 +118,23 @@ async function fence(state: HostState, directory: string, forget: boolean): Prom
 }
 
 /**
- * From its return on nothing writes the destination until a lease is taken anew. `forget` removes
+ * From its return on nothing of this copy writes the destination until a lease is taken anew. The
+ * copier of another copy, which holds the volume by now, is none of its business. `forget` removes
  * the checkpoint as well, for the end of the whole copy.
  * @throws CopierStuck when the copier hangs in the kernel, WorkerSuperseded
  */
 export async function fenceCopier(
   state: HostState,
   destination: VolumeRef,
-  { forget }: { forget: boolean },
+  { copyId, forget }: { copyId: string; forget: boolean },
 ): Promise<Undone> {
-  return fence(state, copierDirectory(state, destination), forget);
+  const directory = copierDirectory(state, destination);
+  const owner = await readFile(join(directory, OWNER), 'utf8').catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (owner !== undefined && owner !== copyId) return 'alreadyGone';
+  return fence(state, directory, forget);
 }
 
 /**

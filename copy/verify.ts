@@ -16,7 +16,8 @@ import { LOST_ERRNOS } from './errnos.ts';
 import { failedEnd } from './failed-end.ts';
 import { Rate } from './rate.ts';
 import { answersReads } from './probe.ts';
-import { supervise } from './supervise.ts';
+import { Silence, silenceSeconds } from './silence.ts';
+import { stuckError, supervise } from './supervise.ts';
 
 export type VerifyRun = {
   plan: CopyPlan;
@@ -139,7 +140,9 @@ export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
       signal.throwIfAborted();
       const length = Math.min(rangeBytes, bytesTotal - bytesCompared);
       const range = { offset: bytesCompared, length };
-      const compared = await compareRange(range, plan, open, signal);
+      const silence = new Silence(silenceSeconds(range, run.limits));
+      const stop = AbortSignal.any([signal, silence.signal]);
+      const compared = await compareRange(range, plan, open, stop).finally(() => silence.end());
       signal.throwIfAborted();
       if (compared.status !== 0) throw await explain(compared, range, run);
       bytesCompared += length;
@@ -147,6 +150,8 @@ export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
     }
     const seconds = (performance.now() - startedAt) / 1000;
     return { mode: 'full', bytesCompared, seconds };
+  } catch (error) {
+    throw stuckError(error, run.ends.destination.path) ?? error;
   } finally {
     await open.close();
   }

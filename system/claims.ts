@@ -25,6 +25,7 @@ export const attachmentSchema = z.object({
   role: z.enum(['source', 'destination']),
   accessMode,
   owner: z.object({
+    namespace: z.string(),
     workflowId: z.string(),
     firstRunId: z.string(),
     hostId: z.string(),
@@ -69,11 +70,20 @@ export async function removeClaim(directory: string, attachmentId: string): Prom
   await removeDurably(fileOf(directory, attachmentId));
 }
 
-/** @throws StateDamaged */
-export async function listClaims(directory: string): Promise<Claim[]> {
+/** Every claim that can be read; `onDamaged` is told of the others. */
+export async function listClaims(
+  directory: string,
+  onDamaged: (file: string, error: unknown) => void,
+): Promise<Claim[]> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.json'));
-  const claims = await Promise.all(
-    names.map((name) => readJson(join(directory, name), claimSchema)),
-  );
-  return claims.filter((claim) => claim !== undefined);
+  const claims: Claim[] = [];
+  for (const name of names) {
+    try {
+      const claim = await readJson(join(directory, name), claimSchema);
+      if (claim !== undefined) claims.push(claim);
+    } catch (error) {
+      onDamaged(name, error);
+    }
+  }
+  return claims;
 }

@@ -82,6 +82,12 @@ async function startRelease(watch: ReleaseWatch, attachment: Attachment): Promis
 async function releaseOrphans(watch: ReleaseWatch): Promise<void> {
   for (const attachment of await watch.listAttachments()) {
     try {
+      const { namespace } = attachment.owner;
+      if (namespace !== watch.client.options.namespace) {
+        // Its workflow cannot be asked from here, so nobody knows that it has ended.
+        watch.log.warn('a claim is of another namespace', { attachment: attachment.id, namespace });
+        continue;
+      }
       if (!(await ownerLives(watch.client, attachment))) await startRelease(watch, attachment);
     } catch (error) {
       // One attachment that cannot be judged now must not keep the others from being released.
@@ -95,11 +101,11 @@ const WATCH_SECONDS = 20;
 
 /** Looks at once and then again and again; the answer ends it and waits for a look in progress. */
 export function watchReleases(watch: ReleaseWatch): () => Promise<void> {
-  let looking = Promise.resolve();
+  let looking: Promise<void> | undefined;
   const look = (): void => {
-    looking = looking
-      .then(() => releaseOrphans(watch))
-      .catch((error: unknown) => watch.log.error('claims could not be compared', { error }));
+    looking ??= releaseOrphans(watch)
+      .catch((error: unknown) => watch.log.error('claims could not be compared', { error }))
+      .finally(() => (looking = undefined));
   };
   look();
   const timer = setInterval(look, WATCH_SECONDS * 1000);

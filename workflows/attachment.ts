@@ -4,6 +4,7 @@ import type {
   Device,
   SealedConnectionInfo,
 } from '../contract/attachment.ts';
+import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Volume } from '../contract/volume.ts';
 import { type OnFault, overLostDevices } from './lost-devices.ts';
@@ -156,7 +157,7 @@ export function fenceStep(
     lane: 'copier',
     run: () =>
       takeBack(run, hostOf(hostId), step, taken, (host) =>
-        host.fenceCopier({ destination, forget }),
+        host.fenceCopier({ destination, copyId: copyIdOf(attachment.owner), forget }),
       ),
   };
 }

@@ -6,7 +6,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Attachment } from '../contract/attachment.ts';
-import type { CopyInput, CopyProgress, CopyReport, VerifyResult } from '../contract/copy.ts';
+import type { CopyInput, CopyReport, VerifyResult } from '../contract/copy.ts';
 import { describeError } from '../contract/errors.ts';
 import { attachmentId } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
@@ -20,9 +20,6 @@ import { Run } from './run.ts';
 import { MoveRequested, required } from './steps.ts';
 
 type Found = Record<Role, Volume>;
-
-/** What the next host needs to know of the work of the one before. */
-type Carried = { readsAsZeros?: boolean; progress?: CopyProgress };
 
 /** Looks at both volumes before anything is touched. */
 async function lookAtVolumes(run: Run, { source, destination }: CopyInput): Promise<Found> {
@@ -57,13 +54,15 @@ async function lookAtVolumes(run: Run, { source, destination }: CopyInput): Prom
 }
 
 function newAttachment(run: Run, input: CopyInput, role: Role, move: number): Attachment {
-  const { workflowId, firstExecutionRunId: firstRunId } = workflowInfo();
+  const { namespace, workflowId, firstExecutionRunId: firstRunId } = workflowInfo();
+  const { destination } = input;
+  const owner = { namespace, workflowId, firstRunId, hostId: run.host, destination };
   return {
-    id: attachmentId(workflowId, firstRunId, role, move),
+    id: attachmentId(owner, role, move),
     volume: input[role],
     role,
     accessMode: role === 'source' ? 'ro' : 'rw',
-    owner: { workflowId, firstRunId, hostId: run.host, destination: input.destination },
+    owner,
   };
 }
 
@@ -73,7 +72,6 @@ async function openSession(
   input: CopyInput,
   found: Found,
   move: number,
-  carried: Carried,
 ): Promise<Session> {
   const about = run.host;
   const names = { name: 'getConnectorProperties', about };
@@ -93,67 +91,54 @@ async function openSession(
     attached[role] = await attach(run, attachment, properties);
   }
   const pair = { properties, attachments, attached: attached as Record<Role, Attached> };
-  carried.readsAsZeros ??= attachments.destination.exported?.readsAsZeros ?? false;
   const plan = await overLostDevices(
     STALL_ATTEMPTS,
     (onFault) =>
       required(run, hostOf(run.host), { name: 'planCopy', about, onFault }, (host) =>
         host.planCopy({
           ends: endsOf(pair.attached),
-          volumes: { source: input.source, destination: input.destination },
-          destinationReadsAsZeros: carried.readsAsZeros === true,
+          attachments,
           encrypted: pair.attached.destination.encrypted,
           options: input.options,
         }),
       ),
     (role) => attachAnew(run, pair, role),
   );
-  const { workflowId, firstExecutionRunId } = workflowInfo();
-  return {
-    copyId: attachmentId(workflowId, firstExecutionRunId, 'destination', 0),
-    ...pair,
-    plan,
-    ...(carried.progress === undefined ? {} : { resumeFrom: carried.progress }),
-  };
+  return { ...pair, plan };
 }
 
-async function copyOnHost(
-  run: Run,
-  input: CopyInput,
-  found: Found,
-  move: number,
-  carried: Carried,
-): Promise<CopyReport> {
-  const session = await openSession(run, input, found, move, carried);
-  const { properties, attachments, plan } = session;
-  try {
-    run.undo.push(fenceStep(run, attachments.destination, properties, true));
-    run.enter('copying');
-    const copied = await copyData(run, session);
-    run.enter('verifying');
-    const verified: VerifyResult =
-      input.options.verify === 'off'
-        ? { mode: 'off', bytesCompared: 0, seconds: 0 }
-        : await verifyCopy(run, session);
-    const { source, destination } = input;
-    return { source, destination, host: run.host, plan, copied, verified, held: run.held };
-  } finally {
-    if (session.resumeFrom !== undefined) carried.progress = session.resumeFrom;
-  }
-}
-
-/** From host to host, for as long as a person decides `move`. */
-async function copyOnAnyHost(run: Run, input: CopyInput): Promise<CopyReport> {
+async function copyOnHost(run: Run, input: CopyInput, move: number): Promise<CopyReport> {
   const found = await lookAtVolumes(run, input);
-  const carried: Carried = {};
+  const session = await openSession(run, input, found, move);
+  const { properties, attachments } = session;
+  run.undo.push(fenceStep(run, attachments.destination, properties, true));
+  run.enter('copying');
+  const copied = await copyData(run, session);
+  run.enter('verifying');
+  const verified: VerifyResult =
+    input.options.verify === 'off'
+      ? { mode: 'off', bytesCompared: 0, seconds: 0 }
+      : await verifyCopy(run, session);
+  const { source, destination } = input;
+  const { plan } = session;
+  return { source, destination, host: run.host, plan, copied, verified, held: run.held };
+}
+
+/**
+ * From host to host, for as long as a person decides `move`. Each starts anew: between two hosts
+ * both volumes are free, and somebody else may have written them.
+ */
+async function copyOnAnyHost(run: Run, input: CopyInput): Promise<CopyReport> {
   for (let move = 0; ; move += 1) {
     try {
-      return await copyOnHost(run, input, found, move, carried);
+      return await copyOnHost(run, input, move);
     } catch (error) {
       if (!(error instanceof MoveRequested)) throw error;
       run.enter('detaching');
-      await run.undo.unwind();
+      const complete = await run.undo.unwind();
+      if (!complete) throw failureOf(describeError('MoveImpossible', { host: error.host }));
       run.host = error.host;
+      run.enter('preparing');
     }
   }
 }

@@ -15,10 +15,7 @@ import {
 } from '../contract/errors.ts';
 
 /** A failed step as the workflow and people see it. */
-export type Fault = ErrorDescription & {
-  /** How far a data step had come, from its failure or its last heartbeat. */
-  progress?: unknown;
-};
+export type Fault = ErrorDescription;
 
 function fromApplication(failure: ApplicationFailure): Fault {
   const details = failure.details?.[0] as Partial<ErrorDetails> | undefined;
@@ -31,7 +28,6 @@ function fromApplication(failure: ApplicationFailure): Fault {
     message: failure.message,
     whatToDo: details?.whatToDo ?? entry.whatToDo,
     params: details?.params ?? {},
-    progress: failure.details?.[1],
   };
 }
 
@@ -42,11 +38,9 @@ export function faultOf(error: unknown, step: string, queue: string): Fault {
   if (cause instanceof CancelledFailure) return describeError('Cancelled', {});
   if (cause instanceof ApplicationFailure) return fromApplication(cause);
   if (cause instanceof TimeoutFailure) {
-    const fault =
-      cause.timeoutType === 'SCHEDULE_TO_START'
-        ? describeError('HostGone', { queue })
-        : describeError('StepTimedOut', { step });
-    return { ...fault, progress: cause.lastHeartbeatDetails };
+    return cause.timeoutType === 'SCHEDULE_TO_START'
+      ? describeError('HostGone', { queue })
+      : describeError('StepTimedOut', { step });
   }
   const because = error instanceof Error ? error.message : String(error);
   return describeError('Unexpected', { because });

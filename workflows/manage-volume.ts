@@ -14,8 +14,9 @@ async function perform(command: VolumeCommand): Promise<VolumeCommandResult> {
     startToCloseTimeout: '5 minutes',
     scheduleToStartTimeout: '30 seconds',
     heartbeatTimeout: '15 seconds',
-    // Somebody waits at a terminal: a few attempts, then an answer.
-    retry: { initialInterval: '1 second', maximumAttempts: 4 },
+    // Somebody waits at a terminal: a few attempts, then an answer. A lost answer to `create` is
+    // told as such: a repeat could not tell this volume from another one of that name.
+    retry: { initialInterval: '1 second', maximumAttempts: command.verb === 'create' ? 1 : 4 },
   });
   switch (command.verb) {
     case 'create':

@@ -164,21 +164,24 @@ function hold(run: Run, { attachment, what }: Taken, because: string): void {
 /** Why the host's access could not be taken away; undefined when it is proven to be gone. */
 async function revokeFault(
   run: Run,
-  { attachment, properties }: Taken,
+  { attachment, properties, what }: Taken,
 ): Promise<Fault | undefined> {
   const { volume, owner } = attachment;
   const place = backendOf(volume);
+  const impossible = describeError('RevokeImpossible', {
+    host: owner.hostId,
+    volume: formatVolume(volume),
+    backend: volume.backend,
+  });
+  // What stops a copier is the loss of its destination; this attachment may be of the source.
+  if (what === 'copier' && formatVolume(volume) !== formatVolume(owner.destination)) {
+    return impossible;
+  }
   const about = `${owner.hostId} to ${formatVolume(volume)}`;
   try {
     const activities = place.bind(run.limits, summaryOf({ name: 'revokeAccess', about }));
     const answer = await activities.revokeAccess({ attachment, properties });
-    return answer === 'revoked'
-      ? undefined
-      : describeError('RevokeImpossible', {
-          host: owner.hostId,
-          volume: formatVolume(volume),
-          backend: volume.backend,
-        });
+    return answer === 'revoked' ? undefined : impossible;
   } catch (error) {
     return faultOf(error, 'revokeAccess', place.queue);
   }

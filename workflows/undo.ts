@@ -23,20 +23,24 @@ export class UndoStack {
     if (!this.#steps.some(({ key }) => key === step.key)) this.#steps.push(step);
   }
 
-  /** The copier first, then each volume newest first. Nothing cancels it. */
-  async unwind(): Promise<void> {
-    await CancellationScope.nonCancellable(async () => {
+  /**
+   * The copier first, then each volume newest first. Nothing cancels it. Answers whether all of it
+   * was taken back; what was left by decision is not tried again.
+   */
+  async unwind(): Promise<boolean> {
+    return CancellationScope.nonCancellable(async () => {
       await this.#unwindLane('copier');
-      await Promise.all([this.#unwindLane('destination'), this.#unwindLane('source')]);
+      const lanes = [this.#unwindLane('destination'), this.#unwindLane('source')];
+      return (await Promise.all(lanes)).every((complete) => complete);
     });
   }
 
-  async #unwindLane(lane: UndoStep['lane']): Promise<void> {
+  async #unwindLane(lane: UndoStep['lane']): Promise<boolean> {
     const steps = this.#steps.filter((step) => step.lane === lane).reverse();
+    this.#steps = this.#steps.filter((step) => step.lane !== lane);
     for (const step of steps) {
-      const outcome = await step.run();
-      if (outcome === 'stop') break;
-      this.#steps = this.#steps.filter(({ key }) => key !== step.key);
+      if ((await step.run()) === 'stop') return false;
     }
+    return true;
   }
 }

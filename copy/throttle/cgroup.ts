@@ -88,7 +88,8 @@ export async function removeGroups(copierDirectory: string, roots = GROUP_ROOTS)
         break;
       } catch (error) {
         const errno = errnoOf(error) ?? basename(group);
-        if (['ENOENT', 'ENOTDIR'].includes(errno)) break;
+        // Where nothing can be made, on a read-only tree for example, nothing of ours is.
+        if (['ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EPERM'].includes(errno)) break;
         // The kernel lets go of a process that has ended a moment later.
         if (errno !== 'EBUSY' || tries === 20) throw error;
         await sleep(50);

@@ -36,6 +36,7 @@ export function testAttachment(accessMode: AccessMode = 'rw'): Attachment {
     role,
     accessMode,
     owner: {
+      namespace: 'default',
       workflowId: 'copy/test:disk0',
       firstRunId: 'run',
       hostId: 'mover',

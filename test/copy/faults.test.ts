@@ -96,7 +96,7 @@ describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
       destination: await rig.file('b', 4 * MIB, 0),
     };
     const plan = await rig.plan(ends, { engine });
-    const lease = await takeLease(rig.state, VOLUMES.destination, 'attempt');
+    const lease = await takeLease(rig.state, VOLUMES.destination, 'copy-1', 'attempt');
     const open = await openForCopy(ends, VOLUMES);
     rig.undo(() => open.close());
     const outcome = await (engine === 'dd' ? ddEngine : fileEngine).copyRange(

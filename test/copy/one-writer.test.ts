@@ -74,7 +74,7 @@ function startWorker(plan: CopyPlan): Worker & { ended: Promise<string | undefin
 
 describe('the guard, inside the lock', () => {
   async function startWith(change: () => Promise<unknown>): Promise<number | null> {
-    const lease = await takeLease(rig.state, destination, 'attempt-1');
+    const lease = await takeLease(rig.state, destination, 'copy-1', 'attempt-1');
     const open = await openForCopy(ends, VOLUMES);
     try {
       await change();
@@ -98,15 +98,21 @@ describe('the guard, inside the lock', () => {
   });
 
   it('ends one whose lease another attempt has taken', async () => {
-    expect(await startWith(() => takeLease(rig.state, destination, 'attempt-2'))).toBe(76);
+    expect(await startWith(() => takeLease(rig.state, destination, 'copy-1', 'attempt-2'))).toBe(
+      76,
+    );
     expect(await written()).toBe(false);
   });
 
   it('ends one that was fenced, and one whose directory was forgotten', async () => {
-    expect(await startWith(() => fenceCopier(rig.state, destination, { forget: false }))).toBe(76);
+    expect(
+      await startWith(() =>
+        fenceCopier(rig.state, destination, { copyId: 'copy-1', forget: false }),
+      ),
+    ).toBe(76);
     const directory = copierDirectory(rig.state, destination);
     const forgotten = async (): Promise<void> => {
-      await fenceCopier(rig.state, destination, { forget: true });
+      await fenceCopier(rig.state, destination, { copyId: 'copy-1', forget: true });
       expect(await exists(directory)).toBe(false);
       await mkdir(directory);
     };
@@ -177,23 +183,36 @@ it('a copier dies with a worker that gets SIGKILL', async () => {
 
 describe('fencing', () => {
   it('of nothing is success', async () =>
-    expect(await fenceCopier(rig.state, destination, { forget: true })).toBe('alreadyGone'));
+    expect(await fenceCopier(rig.state, destination, { copyId: 'copy-1', forget: true })).toBe(
+      'alreadyGone',
+    ));
+
+  it('of another copy that had the volume before leaves this one alone', async () => {
+    const lease = await takeLease(rig.state, destination, 'copy-1', 'attempt-1');
+    const before = { copyId: 'copy-0', forget: true };
+    expect(await fenceCopier(rig.state, destination, before)).toBe('alreadyGone');
+    expect(holdsLease(lease)).toBe(true);
+  });
 
   it('kills the copier and ends its attempt, which may not write its checkpoint either', async () => {
     const run = rig.run(await slowPlan(), ends);
     const copy = runCopy(run).catch(codeOf);
     while ((await writersOf(ends.destination.path)).length === 0) await sleep(5);
-    expect(await fenceCopier(rig.state, destination, { forget: true })).toBe('done');
+    expect(await fenceCopier(rig.state, destination, { copyId: 'copy-1', forget: true })).toBe(
+      'done',
+    );
     expect(await writersOf(ends.destination.path)).toEqual([]);
     expect(await copy).toBe('CopierFenced');
     expect(await exists(copierDirectory(rig.state, destination))).toBe(false);
   });
 
   it('is refused to a worker that was superseded', async () => {
-    const lease = await takeLease(rig.state, destination, 'attempt-1');
+    const lease = await takeLease(rig.state, destination, 'copy-1', 'attempt-1');
     expect(holdsLease(lease)).toBe(true);
     const stale = { ...rig.state, epoch: { ...rig.state.epoch, number: 0 } };
-    await expect(fenceCopier(stale, destination, { forget: false })).rejects.toMatchObject({
+    await expect(
+      fenceCopier(stale, destination, { copyId: 'copy-1', forget: false }),
+    ).rejects.toMatchObject({
       code: 'WorkerSuperseded',
     });
     expect(holdsLease(lease)).toBe(true);

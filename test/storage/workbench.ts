@@ -77,6 +77,7 @@ export function attachmentOf(
     role: accessMode === 'ro' ? 'source' : 'destination',
     accessMode,
     owner: {
+      namespace: 'default',
       workflowId: `copy/${name}`,
       firstRunId: '0198f0f0-1111-7222-8333-444455556666',
       hostId: HOST,

@@ -10,6 +10,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+let damaged: string[] = [];
+const onDamaged = (file: string): void => void damaged.push(file);
+beforeEach(() => (damaged = []));
+
 const CLAIM: Claim = {
   attachment: {
     id: 'copy.a.v1.run.source.0',
@@ -17,6 +21,7 @@ const CLAIM: Claim = {
     role: 'source',
     accessMode: 'ro',
     owner: {
+      namespace: 'default',
       workflowId: 'copy/a:v1',
       firstRunId: 'run',
       hostId: 'h1',
@@ -38,15 +43,17 @@ it('reads back what was written down, whole, until it is removed', async () => {
     device: { path: '/dev/x', sizeBytes: 512, accessMode: 'ro' },
   };
   await writeClaim(directory, withDevice);
-  expect(await listClaims(directory)).toEqual([withDevice]);
+  expect(await listClaims(directory, onDamaged)).toEqual([withDevice]);
   await removeClaim(directory, CLAIM.attachment.id);
   await removeClaim(directory, CLAIM.attachment.id);
-  expect(await listClaims(directory)).toEqual([]);
+  expect(await listClaims(directory, onDamaged)).toEqual([]);
   expect(await readClaim(directory, CLAIM.attachment.id)).toBeUndefined();
 });
 
 it('does not take a damaged claim for none', async () => {
   await writeFile(join(directory, 'x.json'), '{"attachment": {}}');
   await expect(readClaim(directory, 'x')).rejects.toMatchObject({ code: 'StateDamaged' });
-  await expect(listClaims(directory)).rejects.toMatchObject({ code: 'StateDamaged' });
+  await writeClaim(directory, CLAIM);
+  expect(await listClaims(directory, onDamaged)).toEqual([CLAIM]);
+  expect(damaged).toEqual(['x.json']);
 });

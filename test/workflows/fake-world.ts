@@ -158,7 +158,11 @@ export class FakeWorld {
     },
     detachEncryptor: ({ attachment }) => this.#release(attachment, 'encryptor', 'detachEncryptor'),
     disconnectVolume: ({ attachment }) => this.#release(attachment, 'device', 'disconnectVolume'),
-    planCopy: () => this.#step('planCopy', () => ({ bytesTotal: GIB }) as CopyPlan),
+    planCopy: () =>
+      this.#step('planCopy', () => {
+        const skipZeros = { value: false, because: 'a test' };
+        return { bytesTotal: GIB, skipZeros } as CopyPlan;
+      }),
     fenceCopier: () =>
       this.#step('fenceCopier', () => {
         const was = this.copierAlive;

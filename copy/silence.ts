@@ -1,0 +1,41 @@
+import type { ByteRange } from '../contract/copy.ts';
+import type { TimeLimits } from '../contract/limits.ts';
+
+/** What a flush may take at worst, beyond the patience for a target that is away. */
+const SLOWEST_BYTES_PER_SECOND = 2 ** 20;
+
+/** How long a program that works on a range may say nothing. */
+export function silenceSeconds(range: ByteRange, { patienceSeconds }: TimeLimits): number {
+  return patienceSeconds + range.length / SLOWEST_BYTES_PER_SECOND;
+}
+
+/**
+ * A copier that says nothing for too long hangs in its device. Its signal then ends the attempt,
+ * so that a copy parks in the end instead of waiting for ever.
+ */
+export class Silence {
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout;
+
+  constructor(readonly seconds: number) {
+    this.#timer = this.#arm();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** There was news. */
+  broken(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#arm();
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): NodeJS.Timeout {
+    return setTimeout(() => this.#controller.abort(), this.seconds * 1000);
+  }
+}

@@ -23,7 +23,9 @@ const worlds = new Map<string, FakeWorld>();
 const workers = await startWorkers(env, worlds);
 
 async function save(name: string, copy: CopyUnderTest): Promise<void> {
-  const history = historyToJSON(await copy.handle.fetchHistory());
+  // Stack traces name files; where this checkout stands is nobody's business.
+  const root = join(import.meta.dirname, '../../');
+  const history = historyToJSON(await copy.handle.fetchHistory()).replaceAll(root, '');
   await writeFile(join(directory, `${name}.json`), `${history}\n`);
 }
 

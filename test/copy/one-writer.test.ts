@@ -78,7 +78,10 @@ describe('the guard, inside the lock', () => {
     const open = await openForCopy(ends, VOLUMES, 'dd');
     try {
       await change();
-      const child = copierStarter(lease, open)(['sh', '-c', 'echo written | dd of=/dev/fd/4 conv=notrunc']);
+      const child = copierStarter(
+        lease,
+        open,
+      )(['sh', '-c', 'echo written | dd of=/dev/fd/4 conv=notrunc']);
       return (await supervise(child, never)).status;
     } finally {
       await open.close();

@@ -10,7 +10,7 @@ import { locateTemporal } from '../client/server/locate-temporal.ts';
 import { createKey, keysDirectory } from '../system/config/keys.ts';
 import { loadConfig, type LoadedConfig } from '../system/config/load.ts';
 import { connectClient } from '../system/config/temporal.ts';
-import { compileInto, type Programs } from './compile.ts';
+import { compileInto, type Programs } from '../scripts/compile-into.ts';
 import type { Storage } from './options.ts';
 import { startWorker, untilServed, type WorkerProcess } from './worker-process.ts';
 

@@ -4,7 +4,7 @@ import type { Device } from '../contract/attachment.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
-import { formatDeviceNumber } from './block-device.ts';
+import { formatDeviceNumber } from '../system/block-device.ts';
 import { listMounts, unescapeOctal } from './mounts.ts';
 import { loopsOver, usersOf } from './users.ts';
 

@@ -12,7 +12,7 @@ import {
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type Undone } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
-import { bytesOf } from './block-device.ts';
+import { blockDeviceBytes, formatDeviceNumber } from '../system/block-device.ts';
 import { flushDevice } from './bounded-tool.ts';
 import type { Connector } from './connector.ts';
 
@@ -28,6 +28,12 @@ function localData(info: ConnectionInfo): LocalData {
 function wrongDevice(attachment: Attachment, device: string, because: string): DrayError {
   const volume = formatVolume(attachment.volume);
   return new DrayError('WrongDevice', { device, volume, because });
+}
+
+/** Size in bytes of what stat(2) found; undefined unless it is a file or a block device. */
+async function bytesOf(info: BigIntStats): Promise<number | undefined> {
+  if (info.isFile()) return Number(info.size);
+  return info.isBlockDevice() ? blockDeviceBytes(formatDeviceNumber(info.rdev)) : undefined;
 }
 
 /** undefined when nothing has the path. */

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { Device } from '../contract/attachment.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { Role } from '../contract/volume.ts';
+import { blockDeviceBytes, formatDeviceNumber } from '../system/block-device.ts';
 import { runTool } from '../system/run.ts';
 
 /** What stands at a device's path now. Numbers as stat(2) has them. */
@@ -20,18 +20,6 @@ export function deviceLost(role: Role, device: Device, because: string): DrayErr
   return new DrayError('DeviceLost', { role, device: device.path, because });
 }
 
-/** `major:minor` of a device number, in the encoding of glibc's makedev(3). */
-export function majorMinor(dev: bigint): string {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
-  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
-  return `${major}:${minor}`;
-}
-
-/** Bytes of a block device, from sysfs, which counts in sectors of 512 always. */
-export async function blockDeviceBytes(device: string): Promise<number> {
-  return Number(await readFile(`/sys/dev/block/${device}/size`, 'utf8')) * 512;
-}
-
 /**
  * Looks at an end through a process of its own: a target that does not answer then blocks none of
  * the worker's few I/O threads. @throws DeviceLost when it is gone, silent or of another size
@@ -47,7 +35,7 @@ export async function inspectEnd(device: Device, role: Role): Promise<EndState> 
   if (found.status !== 0) throw deviceLost(role, device, found.stderr.replace(/^.*: /, '').trim());
   const [mode = '', dev = '0', inode = '', rdev = '0', size = ''] = found.stdout.split(' ');
   const isBlock = (parseInt(mode, 16) & 0o170000) === 0o060000;
-  const onDevice = majorMinor(BigInt(isBlock ? rdev : dev));
+  const onDevice = formatDeviceNumber(BigInt(isBlock ? rdev : dev));
   const state: EndState = {
     kind: isBlock ? 'block' : 'file',
     onDevice,

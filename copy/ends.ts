@@ -7,7 +7,8 @@ import { DrayError } from '../contract/errors.ts';
 import type { Role, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
-import { deviceLost, inspectEnd, majorMinor } from './end-state.ts';
+import { formatDeviceNumber } from '../system/block-device.ts';
+import { deviceLost, inspectEnd } from './end-state.ts';
 import { LOST_ERRNOS } from './errnos.ts';
 import { within } from './within.ts';
 
@@ -103,7 +104,7 @@ async function openEnd(
     throw openError(error, role, device, volume);
   });
   const identity = stat.isBlockDevice()
-    ? `block ${majorMinor(stat.rdev)}`
+    ? `block ${formatDeviceNumber(stat.rdev)}`
     : `file ${stat.dev} ${stat.ino}`;
   if (identity === seen.identity) return handle;
   await release(handle);

@@ -6,10 +6,10 @@ import { DrayError } from '../contract/errors.ts';
 import type { Undone, VolumeRef } from '../contract/volume.ts';
 import { errnoOf, writeAtomic } from '../system/atomic-file.ts';
 import { assertCurrent, type Epoch } from '../system/epoch.ts';
+import { Exclusion } from '../system/exclusion.ts';
 import type { HostState } from '../system/host-state.ts';
 import { endProcess, flockHolders } from '../system/processes.ts';
 import { runTool, runToolOrThrow } from '../system/run.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 import { removeGroups } from './throttle/cgroup.ts';
 
 /** The right of one attempt to write one destination, until another one takes it. */
@@ -29,6 +29,8 @@ export const LOCKED_STATUS = 75;
 const FENCED = 'fenced';
 /** File with the id of the copy that the directory is of. */
 const OWNER = 'copy';
+/** Of a copy attempt and a fence that came after it, the fence has the last word. */
+const exclusion = new Exclusion();
 const KILL_SECONDS = 10;
 const LOCK_SECONDS = 5;
 
@@ -86,7 +88,7 @@ export async function takeLease(
   token: string,
 ): Promise<Lease> {
   const lease = leaseIn(copierDirectory(state, destination), state.epoch, token);
-  return oneAtATime(lease.directory, async () => {
+  return exclusion.run(lease.directory, async () => {
     try {
       await mkdir(lease.directory, { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -101,7 +103,7 @@ export async function takeLease(
 }
 
 async function fence(state: HostState, directory: string, forget: boolean): Promise<Undone> {
-  return oneAtATime(directory, async () => {
+  return exclusion.run(directory, async () => {
     try {
       await access(directory);
     } catch (error) {

@@ -5,7 +5,7 @@ import { formatVolume } from '../../contract/volume.ts';
 import { assertCurrent, type Epoch } from '../../system/epoch.ts';
 import { flushDevice } from '../bounded-tool.ts';
 import type { Connector } from '../connector.ts';
-import { serially } from '../serially.ts';
+import { Exclusion } from '../../system/exclusion.ts';
 import { attach, deviceBytes, takeOver } from './attach.ts';
 import { attachmentDir, type AttachmentDir } from './attachment-dir.ts';
 import { missingForIscsi } from './availability.ts';
@@ -46,7 +46,7 @@ async function flush(dir: AttachmentDir): Promise<void> {
  */
 export function iscsiConnector(context: IscsiContext): Connector {
   const { epoch, initiator, attachmentsDir } = context;
-  const oneAtATime = serially();
+  const exclusion = new Exclusion();
   let available = false;
 
   async function unavailable(): Promise<string | undefined> {
@@ -94,9 +94,9 @@ export function iscsiConnector(context: IscsiContext): Connector {
     protocol: 'iscsi',
     unavailable,
     connectVolume: (attachment, info) =>
-      oneAtATime(attachment.id, () => connect(attachment, iscsiData(info))),
+      exclusion.run(attachment.id, () => connect(attachment, iscsiData(info))),
     disconnectVolume: (attachment, _info, _device, force) =>
-      oneAtATime(attachment.id, () => disconnect(attachment, force)),
+      exclusion.run(attachment.id, () => disconnect(attachment, force)),
     async identify(attachment, info, device) {
       const unit = await askUnit(iscsiData(info), initiator);
       const mountedBytes = await deviceBytes(device.path);

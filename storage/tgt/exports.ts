@@ -3,8 +3,8 @@ import type { Attachment } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
 import { formatVolume, type Undone } from '../../contract/volume.ts';
 import { assertCurrent } from '../../system/epoch.ts';
+import { Exclusion } from '../../system/exclusion.ts';
 import type { BackendContext } from '../context.ts';
-import { Exclusion } from '../exclusion.ts';
 import {
   ExportRecords,
   makeCredentials,

@@ -4,7 +4,7 @@ import { DrayError } from '../../contract/errors.ts';
 import { formatVolume, type Undone, type Volume, type VolumeRef } from '../../contract/volume.ts';
 import { assertCurrent } from '../../system/epoch.ts';
 import type { BackendContext } from '../context.ts';
-import { Exclusion } from '../exclusion.ts';
+import { Exclusion } from '../../system/exclusion.ts';
 import { openDirectory } from './directory.ts';
 import { checkRoot, claimRoot } from './identity.ts';
 import { ReservationStore, type Reservation } from './reservations.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DrayError } from '../../contract/errors.ts';
 import { formatVolume, SECTOR_BYTES, VOLUME_ID, type VolumeRef } from '../../contract/volume.ts';
 import { readJson, removeDurably, writeAtomic } from '../../system/atomic-file.ts';
-import { blockDeviceBytes } from './block-device.ts';
+import { configuredBytes } from './block-device.ts';
 import { createRaw, lookAtRaw } from './raw-file.ts';
 
 /** A volume as it lies on this host. */
@@ -51,7 +51,7 @@ export class VolumeStore {
     const raw = this.#fileOf(id, 'raw');
     const device = this.devices[id];
     if (device !== undefined) {
-      const sizeBytes = await blockDeviceBytes(device);
+      const sizeBytes = await configuredBytes(device);
       return sizeBytes === undefined
         ? undefined
         : { id, path: device, sizeBytes, neverWritten: false };

@@ -1,9 +1,8 @@
-import { execa } from 'execa';
-import { copyFile, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { bundleWorkflows } from '../../scripts/bundle-workflows.ts';
+import { compileInto } from '../../scripts/compile-into.ts';
 import { EVIDENCE } from '../rig/evidence.ts';
 import { endMarked } from '../rig/marked.ts';
 import { startTemporal } from '../rig/temporal.ts';
@@ -22,27 +21,13 @@ declare module 'vitest' {
 
 const root = join(import.meta.dirname, '../..');
 
-/** Compiled once, so that each of some hundred workers starts within a second. */
-async function build(directory: string): Promise<string> {
-  const dist = join(directory, 'dist');
-  await copyFile(join(root, 'package.json'), join(directory, 'package.json'));
-  await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
-  // Types are the linter's business.
-  await execa('tsc', ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', dist], {
-    cwd: root,
-    preferLocal: true,
-    localDir: root,
-  });
-  await bundleWorkflows(join(dist, 'workflow-bundle.js'));
-  return dist;
-}
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'dray-faults-')));
   await mkdir(EVIDENCE, { recursive: true });
   const results = join(EVIDENCE, 'results.jsonl');
   await writeFile(results, '');
-  const [dist, temporal] = await Promise.all([build(directory), startTemporal()]);
+  // Compiled once, so that each of some hundred workers starts within a second.
+  const [{ dist }, temporal] = await Promise.all([compileInto(directory), startTemporal()]);
   project.provide('address', temporal.address);
   project.provide('dist', dist);
   project.provide('results', results);

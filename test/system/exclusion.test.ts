@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Exclusion } from '../../storage/exclusion.ts';
+import { Exclusion } from '../../system/exclusion.ts';
 
 it('runs one act at a time for a key, in order, whatever the one before met', async () => {
   const exclusion = new Exclusion();

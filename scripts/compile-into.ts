@@ -1,12 +1,12 @@
 import { execa } from 'execa';
 import { copyFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleWorkflows } from '../scripts/bundle-workflows.ts';
+import { bundleWorkflows } from './bundle-workflows.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 /** Programs of the compiled package. */
-export type Programs = { dray: string; worker: string };
+export type Programs = { dist: string; dray: string; worker: string };
 
 /**
  * Compiles what is in the checkout into the directory, as the package is installed: neither a
@@ -16,12 +16,12 @@ export async function compileInto(directory: string): Promise<Programs> {
   const dist = join(directory, 'dist');
   await copyFile(join(ROOT, 'package.json'), join(directory, 'package.json'));
   await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
-  // Whether its types agree is not what is measured.
+  // Types are the linter's business.
   await execa('tsc', ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', dist], {
     cwd: ROOT,
     preferLocal: true,
     localDir: ROOT,
   });
   await bundleWorkflows(join(dist, 'workflow-bundle.js'));
-  return { dray: join(dist, 'client', 'main.js'), worker: join(dist, 'worker.js') };
+  return { dist, dray: join(dist, 'client', 'main.js'), worker: join(dist, 'worker.js') };
 }

@@ -1,4 +1,3 @@
-import type { BigIntStats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { SECTOR_BYTES } from '../contract/volume.ts';
 
@@ -9,11 +8,8 @@ export function formatDeviceNumber(number: bigint): string {
   return `${major}:${minor}`;
 }
 
-/** Size in bytes of what stat(2) found; undefined unless it is a file or a block device. */
-export async function bytesOf(info: BigIntStats): Promise<number | undefined> {
-  if (info.isFile()) return Number(info.size);
-  if (!info.isBlockDevice()) return undefined;
+/** Size in bytes of the block device `major:minor`, from sysfs. */
+export async function blockDeviceBytes(number: string): Promise<number> {
   // sysfs counts in sectors of 512 bytes, whatever the device's own block.
-  const size = await readFile(`/sys/dev/block/${formatDeviceNumber(info.rdev)}/size`, 'utf8');
-  return Number(size) * SECTOR_BYTES;
+  return Number(await readFile(`/sys/dev/block/${number}/size`, 'utf8')) * SECTOR_BYTES;
 }

@@ -13,7 +13,7 @@ import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type Undone } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
 import { blockDeviceBytes, formatDeviceNumber } from '../system/block-device.ts';
-import { flushDevice } from './bounded-tool.ts';
+import { flushDevice } from './flush.ts';
 import type { Connector } from './connector.ts';
 
 /** A disk that needs longer to flush is broken, or the flush is repeated by the next attempt. */

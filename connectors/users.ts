@@ -5,7 +5,9 @@ import { readdir, readFile } from 'node:fs/promises';
 export type User = { pid: number; command: string; writes: boolean };
 
 /** Access mode bits of open(2)'s flags: 0 is O_RDONLY. */
-const O_ACCMODE = 3;
+const O_ACCMODE = 0o3;
+/** A descriptor that points at a file without having it open: nothing can be read or written. */
+const O_PATH = 0o10000000;
 
 /**
  * Names of the descriptors that lead to the path. Synchronous: of the many thousands of a busy host
@@ -32,8 +34,8 @@ async function usesIn(pid: string, path: string): Promise<boolean[]> {
   const writes: boolean[] = [];
   for (const name of descriptorsTo(path, pid)) {
     const info = await readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8').catch(() => '');
-    const flags = /^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '0';
-    writes.push((Number.parseInt(flags, 8) & O_ACCMODE) !== 0);
+    const flags = Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '0', 8);
+    if ((flags & O_PATH) === 0) writes.push((flags & O_ACCMODE) !== 0);
   }
   return writes;
 }

@@ -221,6 +221,12 @@ export const catalogue = {
     sentence: 'target {target} at {portal} does not answer: {because}',
     whatToDo: 'Start the target service; the step is repeated by itself.',
   },
+  ExportLost: {
+    class: 'retry',
+    sentence: 'portal {portal} has no target {target} for this host: {because}',
+    whatToDo:
+      'Nothing: the volume is exported anew. If this stays, look at the access list of the target.',
+  },
   LoginRefused: {
     class: 'operator',
     sentence: 'target {target} at {portal} refused the login: {because}',

@@ -77,7 +77,7 @@ async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Prom
 }
 
 async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promise<void> {
-  const open = await openForCopy(run.ends, run.volumes, run.plan.engine.value);
+  const open = await openForCopy(run.ends, run.volumes);
   const { bytesTotal } = run.plan;
   const report = new ProgressReport(journal.checkpoint, bytesTotal, run.onProgress);
   try {

@@ -2,15 +2,15 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../contract/attachment.ts';
-import type { CopyEnds, EngineName } from '../contract/copy.ts';
+import type { CopyEnds } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { Role, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
 import { formatDeviceNumber } from '../system/block-device.ts';
+import { within } from '../system/within.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
 import { LOST_ERRNOS } from './errnos.ts';
-import { within } from './within.ts';
 
 /**
  * Both ends, opened once an attempt. Copiers get the descriptors and never the paths, so that a
@@ -65,14 +65,14 @@ async function release(handle: FileHandle): Promise<void> {
 }
 
 /**
- * How to hold an end that dd opens once more as /dev/fd/N. A block device is claimed. A file is
- * only pointed at: every program this process starts closes what it does not inherit, and to close
- * a file that FUSE serves waits for its server. While a target is away that hangs the start of
- * anything, the tgtd that would bring it back included, and this process with it.
+ * How to hold an end that a copier opens once more as /dev/fd/N. A block device is claimed. A file
+ * is only pointed at: every program this process starts closes what it does not inherit, and to
+ * close a file that FUSE serves waits for its server. While a target is away that hangs the start
+ * of anything, the tgtd that would bring it back included, and this process with it.
  */
-function flagsFor(kind: 'block' | 'file', access: number, reopened: boolean): number {
-  if (kind === 'block') return access === constants.O_RDWR ? access | constants.O_EXCL : access;
-  return reopened ? O_PATH : access;
+function flagsFor(kind: 'block' | 'file', access: number): number {
+  if (kind === 'file') return O_PATH;
+  return access === constants.O_RDWR ? access | constants.O_EXCL : access;
 }
 
 /** Opens what inspectEnd saw, and nothing else. */
@@ -80,11 +80,10 @@ async function openEnd(
   device: Device,
   role: Role,
   access: number,
-  reopened: boolean,
   volume?: VolumeRef,
 ): Promise<FileHandle> {
   const seen = await inspectEnd(device, role);
-  const opening = openPatiently(device.path, flagsFor(seen.kind, access, reopened));
+  const opening = openPatiently(device.path, flagsFor(seen.kind, access));
   let handle: FileHandle | 'late';
   try {
     handle = await within(OPEN_SECONDS + CLAIM_SECONDS, opening);
@@ -115,17 +114,15 @@ async function openEnd(
 async function openBoth(
   ends: CopyEnds,
   destinationAccess: number,
-  reopened: boolean,
   volumes?: CopyVolumes,
 ): Promise<OpenEnds> {
   const { O_RDONLY } = constants;
-  const source = await openEnd(ends.source, 'source', O_RDONLY, reopened, volumes?.source);
+  const source = await openEnd(ends.source, 'source', O_RDONLY, volumes?.source);
   try {
     const destination = await openEnd(
       ends.destination,
       'destination',
       destinationAccess,
-      reopened,
       volumes?.destination,
     );
     return {
@@ -141,19 +138,12 @@ async function openBoth(
   }
 }
 
-/**
- * `engine`: dd opens its descriptors once more, the file copier uses them as they are.
- * @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnwritable
- */
-export async function openForCopy(
-  ends: CopyEnds,
-  volumes: CopyVolumes,
-  engine: EngineName,
-): Promise<OpenEnds> {
-  return openBoth(ends, constants.O_RDWR, engine === 'dd', volumes);
+/** @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnwritable */
+export async function openForCopy(ends: CopyEnds, volumes: CopyVolumes): Promise<OpenEnds> {
+  return openBoth(ends, constants.O_RDWR, volumes);
 }
 
 /** Both read-only, for dd. @throws DeviceLost, SourceUnreadable, DestinationUnwritable */
 export async function openForReading(ends: CopyEnds): Promise<OpenEnds> {
-  return openBoth(ends, constants.O_RDONLY, true);
+  return openBoth(ends, constants.O_RDONLY);
 }

@@ -75,6 +75,22 @@ export async function createExclusive(path: string, text: string, mode = 0o600):
   }
 }
 
+/**
+ * Gives a file another name, durably; answers whether it was there. Works where no space is left.
+ * @throws StateUnwritable
+ */
+export async function renameDurably(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    const because = (error as Error).message;
+    throw new DrayError('StateUnwritable', { path: dirname(from), because }, { cause: error });
+  }
+  await syncDirectory(dirname(to));
+  return true;
+}
+
 /** Removes a file durably; answers whether it was there. */
 export async function removeDurably(path: string): Promise<boolean> {
   try {

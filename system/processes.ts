@@ -88,14 +88,24 @@ export async function flockHolders(path: string): Promise<ProcessId[]> {
   return holders;
 }
 
-/** Pids whose command line has every one of the given words. */
-export async function findProcesses(...words: string[]): Promise<ProcessId[]> {
+/** The kernel keeps this much of a program's name (TASK_COMM_LEN). */
+const COMM_CHARACTERS = 15;
+
+/**
+ * Processes of the program, or of a shell that is about to become it, whose command line has every
+ * one of the given words. Only theirs are read: that of a process which hangs in the kernel can
+ * hang its reader, and a host has many that are no business of ours.
+ */
+export async function findProcesses(program: string, ...words: string[]): Promise<ProcessId[]> {
+  const names = ['sh', program.slice(0, COMM_CHARACTERS)];
   const found: ProcessId[] = [];
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
+    const name = await readFile(`/proc/${entry}/comm`, 'utf8').catch(() => '');
+    if (!names.includes(name.trimEnd())) continue;
     const line = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
     const args = line.split('\0');
-    if (words.every((word) => args.some((arg) => arg.includes(word)))) {
+    if ([program, ...words].every((word) => args.some((arg) => arg.includes(word)))) {
       const id = identifyProcess(Number(entry));
       if (id !== undefined) found.push(id);
     }

@@ -1,7 +1,8 @@
 import { execa } from 'execa';
-import { DrayError } from '../contract/errors.ts';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
+import { DrayError } from '../contract/errors.ts';
+import { within } from './within.ts';
 
 /** Where Debian has the programs that Drayage runs. */
 const PACKAGES: Record<string, string> = {
@@ -46,8 +47,13 @@ export function toolMissing(tool: string, cause?: unknown): DrayError {
   );
 }
 
+/** Time for a killed program to be gone before it counts as stuck. Unit: seconds. */
+const KILL_SECONDS = 1;
+
 /**
- * Runs a program without a shell and waits until it has ended, whatever its status.
+ * Runs a program without a shell and waits until it has ended, whatever its status. One that waits
+ * for a device in the kernel ignores SIGKILL: it is left behind and ends with its device, and this
+ * process, whose own threads touch no device, goes on.
  * @throws ToolMissing when it is not installed, ToolFailed when it did not end in time
  */
 export async function runTool(
@@ -56,7 +62,7 @@ export async function runTool(
   options: ToolOptions = {},
 ): Promise<ToolResult> {
   const timeoutSeconds = options.timeoutSeconds ?? 30;
-  const result = await execa(tool, args, {
+  const child = execa(tool, args, {
     reject: false,
     // Its handler for signals would end a worker that is shutting down in order.
     cleanup: false,
@@ -65,14 +71,19 @@ export async function runTool(
     killSignal: 'SIGKILL',
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
-  if (result.code === 'ENOENT') throw toolMissing(tool, result.cause);
-  if (result.timedOut) {
-    throw new DrayError('ToolFailed', {
-      tool,
-      status: `no answer within ${timeoutSeconds} s`,
-      stderr: result.stderr.trim(),
-    });
+  const unanswered = (how: string, stderr: string): DrayError => {
+    const status = `no answer within ${timeoutSeconds} s${how}`;
+    return new DrayError('ToolFailed', { tool, status, stderr });
+  };
+  const result = await within(timeoutSeconds + KILL_SECONDS, child);
+  if (result === 'late') {
+    child.unref();
+    child.stdout.destroy();
+    child.stderr.destroy();
+    throw unanswered(', even when killed', '');
   }
+  if (result.code === 'ENOENT') throw toolMissing(tool, result.cause);
+  if (result.timedOut) throw unanswered('', result.stderr.trim());
   return {
     status: result.exitCode,
     signal: result.signal,

@@ -7,7 +7,7 @@ import type {
 import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Volume } from '../contract/volume.ts';
-import { type OnFault, overLostDevices } from './lost-devices.ts';
+import { type OnFault, overLostDevices, overLostExports } from './losses.ts';
 import { backendOf, hostOf, type Place } from './places.ts';
 import type { Run } from './run.ts';
 import { required, type StepNames, takeBack, type Taken } from './steps.ts';
@@ -81,22 +81,20 @@ export async function attach(
     ...(onFault === undefined ? {} : { onFault }),
   });
 
-  run.undo.push(undo.removeExport);
-  attachment.exported = await required(run, onBackend, named('createExport'), (backend) =>
-    backend.createExport({ attachment, properties }),
-  );
+  const makeExport = async (onFault: OnFault): Promise<SealedConnectionInfo> => {
+    run.undo.push(undo.removeExport);
+    attachment.exported = await required(run, onBackend, named('createExport'), (backend) =>
+      backend.createExport({ attachment, properties }),
+    );
+    run.undo.push(undo.terminateConnection);
+    return required(run, onBackend, named('initializeConnection', onFault), (backend) =>
+      backend.initializeConnection({ attachment, properties }),
+    );
+  };
 
-  run.undo.push(undo.terminateConnection);
-  const info: SealedConnectionInfo = await required(
-    run,
-    onBackend,
-    named('initializeConnection'),
-    (backend) => backend.initializeConnection({ attachment, properties }),
-  );
-
-  run.undo.push(undo.disconnectVolume);
-  const encrypted = info.data['encrypted'] === true;
-  const connect = async (onFault: OnFault): Promise<Attached> => {
+  const connect = async (info: SealedConnectionInfo, onFault: OnFault): Promise<Attached> => {
+    run.undo.push(undo.disconnectVolume);
+    const encrypted = info.data['encrypted'] === true;
     const device = await required(run, onHost, named('connectVolume', onFault), (host) =>
       host.connectVolume({ attachment, info }),
     );
@@ -113,7 +111,16 @@ export async function attach(
     );
     return { device: opened, encrypted };
   };
-  return overLostDevices(STALL_ATTEMPTS, connect, () => disconnectLost(run, attachment, encrypted));
+
+  return overLostExports(STALL_ATTEMPTS, async (onLostExport) => {
+    const info = await makeExport(onLostExport);
+    return overLostDevices(
+      STALL_ATTEMPTS,
+      (onLostDevice) =>
+        connect(info, (fault) => (onLostExport(fault) === 'throw' ? 'throw' : onLostDevice(fault))),
+      () => disconnectLost(run, attachment, info.data['encrypted'] === true),
+    );
+  });
 }
 
 /** Takes a dead device away, so that it can be connected anew; its connection stays. */

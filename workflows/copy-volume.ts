@@ -14,7 +14,7 @@ import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/
 import { attach, type Attached, fenceStep, stateStep } from './attachment.ts';
 import { attachAnew, copyData, endsOf, type Session, verifyCopy } from './data.ts';
 import { failureOf, faultOf } from './faults.ts';
-import { overLostDevices } from './lost-devices.ts';
+import { overLostDevices } from './losses.ts';
 import { backendOf, hostOf } from './places.ts';
 import { Run } from './run.ts';
 import { MoveRequested, required } from './steps.ts';
@@ -119,6 +119,8 @@ async function copyOnHost(run: Run, input: CopyInput, move: number): Promise<Cop
     input.options.verify === 'off'
       ? { mode: 'off', bytesCompared: 0, seconds: 0 }
       : await verifyCopy(run, session);
+  // A cancel that this step heard of too late: whoever asked for one is told that it was done.
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
   const { source, destination } = input;
   const { plan } = session;
   return { source, destination, host: run.host, plan, copied, verified, held: run.held };

@@ -4,7 +4,7 @@ import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
 import { attach, type Attached, disconnectLost } from './attachment.ts';
-import { overLostDevices } from './lost-devices.ts';
+import { overLostDevices } from './losses.ts';
 import { copySlotOf, hostOf } from './places.ts';
 import type { Run } from './run.ts';
 import { forward, required } from './steps.ts';

@@ -22,8 +22,8 @@ const DATA_STEP_LIMIT = '365 days';
  */
 const WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
-/** A lost device has to be attached anew before another attempt makes sense. */
-const NOT_BY_RETRY = { nonRetryableErrorTypes: ['DeviceLost'] };
+/** What is lost has to be made anew before another attempt makes sense. */
+const NOT_BY_RETRY = { nonRetryableErrorTypes: ['DeviceLost', 'ExportLost'] };
 
 function backoff(limits: TimeLimits): ActivityOptions['retry'] & object {
   return {

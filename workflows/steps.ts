@@ -5,7 +5,7 @@ import type { Decision, DecisionKind } from '../contract/messages.ts';
 import { formatVolume, type Undone } from '../contract/volume.ts';
 import { now } from './clock.ts';
 import { type Fault, failureOf, faultOf } from './faults.ts';
-import type { OnFault } from './lost-devices.ts';
+import type { OnFault } from './losses.ts';
 import { backendOf, type Place } from './places.ts';
 import type { Run } from './run.ts';
 import type { UndoOutcome } from './undo.ts';

@@ -4,7 +4,7 @@ import type { AccessMode, Device, IscsiData } from '../../contract/attachment.ts
 import { DrayError } from '../../contract/errors.ts';
 import { SECTOR_BYTES } from '../../contract/volume.ts';
 import { assertCurrent, type Epoch } from '../../system/epoch.ts';
-import { runBounded } from '../bounded-tool.ts';
+import { runToolOrThrow } from '../../system/run.ts';
 import { isMountPoint } from '../mounts.ts';
 import { makeAttachmentDir, namelessSecret, type AttachmentDir } from './attachment-dir.ts';
 import { findDaemons, runsWith } from './command-line.ts';
@@ -13,12 +13,12 @@ import { loginError, startError } from './login-errors.ts';
 
 /** Login and first read of a target that is there take well under one. */
 const READY_SECONDS = 15;
-const READ_SECONDS = 5;
+const READ = { timeoutSeconds: 5 };
 
 /** Size of a served device; undefined when it does not answer. The worker itself never touches it. */
 export async function deviceBytes(path: string): Promise<number | undefined> {
   try {
-    const result = await runBounded('stat', ['--format=%s', '--', path], READ_SECONDS);
+    const result = await runToolOrThrow('stat', ['--format=%s', '--', path], READ);
     return Number(result.stdout);
   } catch (error) {
     if (error instanceof DrayError && error.code === 'ToolFailed') return undefined;
@@ -29,7 +29,7 @@ export async function deviceBytes(path: string): Promise<number | undefined> {
 async function readsFirstSector(path: string): Promise<boolean> {
   const read = ['if=' + path, 'of=/dev/null', `bs=${SECTOR_BYTES}`, 'count=1', 'iflag=direct'];
   try {
-    await runBounded('dd', [...read, 'status=none'], READ_SECONDS);
+    await runToolOrThrow('dd', [...read, 'status=none'], READ);
     return true;
   } catch (error) {
     if (error instanceof DrayError && error.code === 'ToolFailed') return false;

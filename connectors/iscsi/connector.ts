@@ -3,7 +3,7 @@ import type { Attachment, ConnectionInfo, IscsiData } from '../../contract/attac
 import { DrayError } from '../../contract/errors.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import { assertCurrent, type Epoch } from '../../system/epoch.ts';
-import { flushDevice } from '../bounded-tool.ts';
+import { flushDevice } from '../flush.ts';
 import type { Connector } from '../connector.ts';
 import { Exclusion } from '../../system/exclusion.ts';
 import { attach, deviceBytes, takeOver } from './attach.ts';

@@ -40,8 +40,10 @@ function field(text: string, pattern: RegExp, data: IscsiData): string {
  * from READ CAPACITY(16). @throws TargetUnreachable, LoginRefused, ToolMissing
  */
 export async function askUnit(data: IscsiData, initiator: string): Promise<DeviceIdentity> {
-  const page = await ask('iscsi-inq', ['-e', '1', '-c', '128'], data, initiator);
-  const capacity = await ask('iscsi-readcapacity16', [], data, initiator);
+  const [page, capacity] = await Promise.all([
+    ask('iscsi-inq', ['-e', '1', '-c', '128'], data, initiator),
+    ask('iscsi-readcapacity16', [], data, initiator),
+  ]);
   const last = field(capacity, /RETURNED LOGICAL BLOCK ADDRESS:\s*(\d+)/, data);
   const block = field(capacity, /LOGICAL BLOCK LENGTH IN BYTES:\s*(\d+)/, data);
   return {

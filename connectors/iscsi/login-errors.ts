@@ -18,14 +18,15 @@ function reasonOf(text: string, data: IscsiData): string {
 
 /**
  * What a failed login means, by the text of libiscsi (7.2's qemu and the libiscsi tools word it
- * alike). Only a refused secret waits for a person: "Target not found(515)" is what an access list
- * answers, and also what a target answers while its exports are being restored, so it is repeated.
+ * alike). A refused secret waits for a person. "Target not found(515)" is what an access list
+ * answers, and what a target answers whose exports are gone or not yet restored.
  */
 export function loginError(text: string, data: IscsiData): DrayError {
   const because = reasonOf(text, data);
   const where = { target: data.target_iqn, portal: data.target_portal, because };
   const refused = /Authentication failure|Authorization failure|\(51[34]\)/.test(because);
-  return new DrayError(refused ? 'LoginRefused' : 'TargetUnreachable', where);
+  if (refused) return new DrayError('LoginRefused', where);
+  return new DrayError(/\(515\)/.test(because) ? 'ExportLost' : 'TargetUnreachable', where);
 }
 
 /** The error for a daemon that ended with this log before its device was there. */

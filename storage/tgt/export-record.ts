@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { AccessMode, Sealed } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
-import { readJson, removeDurably, writeAtomic } from '../../system/atomic-file.ts';
+import { readJson, removeDurably, renameDurably, writeAtomic } from '../../system/atomic-file.ts';
 import { seal, unseal } from '../../system/seal.ts';
 import { openDirectory } from '../volume-root/directory.ts';
 
@@ -28,7 +28,9 @@ export type Access =
   | ({ state: 'granted' } & Credentials)
   | { state: 'closed' | 'revoked'; user?: string };
 
-const recordSchema: z.ZodType<ExportRecord> = z.object({
+type LiveAccess = Extract<Access, { state: 'none' | 'granted' }>;
+
+const recordSchema: z.ZodType<ExportRecord & { access: LiveAccess }> = z.object({
   attachmentId: z.string(),
   volumeId: z.string(),
   path: z.string(),
@@ -42,7 +44,6 @@ const recordSchema: z.ZodType<ExportRecord> = z.object({
       user: z.string(),
       secret: z.object({ sealed: z.string(), keyId: z.string() }),
     }),
-    z.object({ state: z.enum(['closed', 'revoked']), user: z.string().exactOptional() }),
   ]),
 });
 
@@ -80,38 +81,66 @@ export async function openSecret(
 /** Longest that leaves room for a temporary file's name in 255 bytes. */
 const ATTACHMENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
+/**
+ * Of an export's file. That its access has ended shows in the file's name, since a rename needs no
+ * space: a full disk must not keep anybody's access open.
+ */
+const NAMES = { live: '.json', closed: '.closed.json', revoked: '.revoked.json' } as const;
+
 /** One file an export. */
 export class ExportRecords {
   constructor(readonly directory: string) {}
 
-  #fileOf(attachmentId: string): string {
+  #fileOf(attachmentId: string, name: keyof typeof NAMES): string {
     if (!ATTACHMENT_ID.test(attachmentId)) {
       throw new DrayError('Unexpected', { because: `"${attachmentId}" is no attachment id` });
     }
-    return join(this.directory, `${attachmentId}.json`);
+    return join(this.directory, `${attachmentId}${NAMES[name]}`);
   }
 
   async open(): Promise<void> {
     await openDirectory(this.directory);
   }
 
-  /** @throws StateDamaged */
+  /** What was revoked stays so; what was let in again has not been closed. @throws StateDamaged */
   async read(attachmentId: string): Promise<ExportRecord | undefined> {
-    return readJson(this.#fileOf(attachmentId), recordSchema);
+    for (const name of ['revoked', 'live', 'closed'] as const) {
+      const record = await readJson(this.#fileOf(attachmentId, name), recordSchema);
+      if (record === undefined) continue;
+      if (name === 'live') return record;
+      const user = record.access.state === 'granted' ? { user: record.access.user } : {};
+      return { ...record, access: { state: name, ...user } };
+    }
+    return undefined;
   }
 
-  async write(record: ExportRecord): Promise<void> {
-    await writeAtomic(this.#fileOf(record.attachmentId), JSON.stringify(record));
+  async write(record: ExportRecord & { access: LiveAccess }): Promise<void> {
+    await writeAtomic(this.#fileOf(record.attachmentId, 'live'), JSON.stringify(record));
+    await removeDurably(this.#fileOf(record.attachmentId, 'closed'));
+  }
+
+  /** Needs no space. */
+  async end(attachmentId: string, state: 'closed' | 'revoked'): Promise<void> {
+    const to = this.#fileOf(attachmentId, state);
+    if (await renameDurably(this.#fileOf(attachmentId, 'live'), to)) return;
+    if (state === 'revoked') await renameDurably(this.#fileOf(attachmentId, 'closed'), to);
   }
 
   /** Answers whether it was there. */
   async remove(attachmentId: string): Promise<boolean> {
-    return removeDurably(this.#fileOf(attachmentId));
+    let found = false;
+    for (const name of ['live', 'closed', 'revoked'] as const) {
+      const removed = await removeDurably(this.#fileOf(attachmentId, name));
+      found ||= removed;
+    }
+    return found;
   }
 
   /** Attachment ids that have a record. */
   async list(): Promise<string[]> {
-    const names = (await readdir(this.directory)).filter((name) => name.endsWith('.json'));
-    return names.map((name) => name.slice(0, -'.json'.length));
+    const ids = (await readdir(this.directory)).flatMap(
+      (name) => /^(.+?)(?:\.closed|\.revoked)?\.json$/.exec(name)?.[1] ?? [],
+    );
+    return [...new Set(ids)];
   }
 }

@@ -12,7 +12,7 @@ import {
   type Access,
   type ExportRecord,
 } from './export-record.ts';
-import { parseTarget } from './target-list.ts';
+import { parseTarget, type TargetFacts } from './target-list.ts';
 import {
   accessIsComplete,
   cutSessions,
@@ -60,12 +60,8 @@ export class Exports {
   /** A repeat leaves the record as it is and makes what is missing at tgtd. */
   async create(wanted: Omit<ExportRecord, 'access'>): Promise<void> {
     await this.#alone(wanted.attachmentId, async () => {
-      let record = await this.#records.read(wanted.attachmentId);
-      if (record === undefined) {
-        record = { ...wanted, access: { state: 'none' } };
-        await this.#write(record);
-      }
-      await this.#restore(record);
+      const record = await this.#records.read(wanted.attachmentId);
+      await this.#restore(record ?? (await this.#write(wanted, { state: 'none' })));
     });
   }
 
@@ -85,8 +81,7 @@ export class Exports {
         await this.#refuseSessions(iqnOf(attachment.id));
         await this.#take(record);
         const credentials = await makeCredentials(this.context.keys, attachment.id, initiator);
-        record = { ...record, access: { state: 'granted', ...credentials } };
-        await this.#write(record);
+        record = await this.#write(record, { state: 'granted', ...credentials });
       }
       const login = await this.#restore(record);
       if (login === undefined) throw new DrayError('Unexpected', { because: 'no credentials' });
@@ -142,15 +137,16 @@ export class Exports {
     const failures: unknown[] = [];
     for (const attachmentId of attachmentIds) {
       try {
-        const record = await this.#records.read(attachmentId);
         const listed = targets.get(iqnOf(attachmentId));
-        const target = listed === undefined ? undefined : parseTarget(listed);
-        if (record === undefined || (target !== undefined && isComplete(target, record))) continue;
+        if (isComplete(listed && parseTarget(listed), await this.#records.read(attachmentId))) {
+          continue;
+        }
         await this.#alone(attachmentId, async () => {
-          // It may have been removed or revoked while this waited.
-          const current = await this.#records.read(attachmentId);
-          if (current === undefined) return;
-          await this.#restore(current);
+          // A step that was under way may have made it, revoked or removed it meanwhile.
+          const record = await this.#records.read(attachmentId);
+          const target = await this.tgt.target(iqnOf(attachmentId));
+          if (record === undefined || isComplete(target, record)) return;
+          await this.#restore(record);
           this.context.log.info('restored an export', { attachment: attachmentId });
         });
       } catch (error) {
@@ -164,9 +160,14 @@ export class Exports {
     return this.#exclusion.run(attachmentId, act);
   }
 
-  async #write(record: ExportRecord): Promise<void> {
+  async #write(
+    of: Omit<ExportRecord, 'access'>,
+    access: Parameters<ExportRecords['write']>[0]['access'],
+  ): Promise<ExportRecord> {
     assertCurrent(this.context.epoch);
+    const record = { ...of, access };
     await this.#records.write(record);
+    return record;
   }
 
   /** Target, LUN, then access as the record says; answers the login where there is one. */
@@ -197,7 +198,8 @@ export class Exports {
     const granted = record?.access.state === 'granted';
     // What was revoked stays so.
     if (record !== undefined && (granted || (state === 'revoked' && !isRevoked(record)))) {
-      await this.#write({ ...record, access: { state, ...(user === undefined ? {} : { user }) } });
+      assertCurrent(this.context.epoch);
+      await this.#records.end(attachmentId, state);
     }
     const target = await this.tgt.target(iqnOf(attachmentId));
     const taken = await takeAccess(this.tgt, target, user);
@@ -211,7 +213,10 @@ export class Exports {
   }
 }
 
-function isComplete(target: Parameters<typeof unitIsComplete>[0], record: ExportRecord): boolean {
+/** Whether tgtd has all that is written down: nothing, where there is no record. */
+function isComplete(target: TargetFacts | undefined, record: ExportRecord | undefined): boolean {
+  if (record === undefined) return true;
+  if (target === undefined) return false;
   return unitIsComplete(target, record) && accessIsComplete(target, record);
 }
 

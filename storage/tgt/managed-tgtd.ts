@@ -63,7 +63,7 @@ export class ManagedTgtd {
     const known = await readJson(this.#file, processSchema);
     if (known !== undefined && isAlive(known)) return known;
     const line = this.#argv.map((word) => `${word}\0`).join('');
-    for (const found of await findProcesses(...this.#argv)) {
+    for (const found of await findProcesses('tgtd', ...this.#argv)) {
       // Words may be part of longer ones there, so that only the whole line tells.
       if ((await readFile(`/proc/${found.pid}/cmdline`, 'utf8').catch(() => '')) !== line) continue;
       await writeAtomic(this.#file, JSON.stringify(found));
@@ -90,12 +90,7 @@ export class ManagedTgtd {
 
   async #start(): Promise<ProcessId> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
-    const port = String(this.tgt.controlPort);
-    const argv = ['tgtd', '-f', '-C', port, '--iscsi', `portal=${this.portal}`];
-    const [shell, ...rest] = guarded([epochLine(this.context.epoch)], argv) as [
-      string,
-      ...string[],
-    ];
+    const [shell = '', ...rest] = guarded([epochLine(this.context.epoch)], this.#argv);
     const log = await open(this.#log, 'a', 0o600);
     try {
       assertCurrent(this.context.epoch);

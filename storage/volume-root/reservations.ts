@@ -55,11 +55,12 @@ export class ReservationStore {
     return removeDurably(this.#fileOf(attachment.volume.id));
   }
 
-  async list(): Promise<Reservation[]> {
+  /** Every reservation that can be read; `onDamaged` is told of the others. */
+  async list(onDamaged: (error: unknown) => void): Promise<Reservation[]> {
     const names = (await readdir(this.directory)).filter((name) => name.endsWith('.json'));
     const all = await Promise.all(
-      names.map((name) => this.holderOf(name.slice(0, -'.json'.length))),
+      names.map((name) => this.holderOf(name.slice(0, -'.json'.length)).catch(onDamaged)),
     );
-    return all.filter((reservation) => reservation !== undefined);
+    return all.filter((found) => found !== undefined);
   }
 }

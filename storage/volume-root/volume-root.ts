@@ -7,7 +7,7 @@ import type { BackendContext } from '../context.ts';
 import { Exclusion } from '../../system/exclusion.ts';
 import { openDirectory } from './directory.ts';
 import { checkRoot, claimRoot } from './identity.ts';
-import { ReservationStore, type Reservation } from './reservations.ts';
+import { ReservationStore } from './reservations.ts';
 import { VolumeStore, type StoredVolume } from './volumes.ts';
 
 /** A volume held for an attachment. */
@@ -122,9 +122,13 @@ export class VolumeRoot {
     });
   }
 
+  /** One that cannot be read is logged and hides no other. */
   async reservations(): Promise<Attachment[]> {
     await this.uuid();
-    return (await this.#reservations.list()).map((held: Reservation) => held.attachment);
+    const held = await this.#reservations.list((error) => {
+      this.context.log.error('a reservation cannot be read', { backend: this.backend, error });
+    });
+    return held.map((reservation) => reservation.attachment);
   }
 
   async #describe(volume: StoredVolume): Promise<Volume> {

@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { flushDevice } from '../../connectors/bounded-tool.ts';
+import { flushDevice } from '../../connectors/flush.ts';
 import { iscsiConnector, type IscsiContext } from '../../connectors/iscsi/connector.ts';
 import { isMountPoint } from '../../connectors/mounts.ts';
 import type { Attachment, ConnectionInfo } from '../../contract/attachment.ts';
@@ -63,7 +63,7 @@ describe('userspace iSCSI', () => {
     const connector = iscsiConnector(host.context);
     const unknown = { ...info, data: { ...info.data, target_iqn: 'iqn.2026-11.io.drayage:no' } };
     await expect(connector.connectVolume(attachment, unknown)).rejects.toMatchObject({
-      code: 'TargetUnreachable',
+      code: 'ExportLost',
       message: expect.stringContaining('Target not found') as string,
     });
     await target.tgtd.kill();

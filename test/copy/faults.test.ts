@@ -97,7 +97,7 @@ describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
     };
     const plan = await rig.plan(ends, { engine });
     const lease = await takeLease(rig.state, VOLUMES.destination, 'copy-1', 'attempt');
-    const open = await openForCopy(ends, VOLUMES, engine);
+    const open = await openForCopy(ends, VOLUMES);
     rig.undo(() => open.close());
     const outcome = await (engine === 'dd' ? ddEngine : fileEngine).copyRange(
       { offset: 0, length: 4 * MIB },

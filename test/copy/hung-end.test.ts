@@ -53,7 +53,7 @@ it.each(['copy', 'verify'])(
       source: { backend: 'file', id: 'from' },
       destination: { backend: 'file', id: 'served' },
     };
-    const open = await (use === 'copy' ? openForCopy(ends, volumes, 'dd') : openForReading(ends));
+    const open = await (use === 'copy' ? openForCopy(ends, volumes) : openForReading(ends));
     // By another process, for a start that hangs blocks this one as a whole.
     const waker = spawn('sh', ['-c', `sleep ${HANG_SECONDS}; kill -CONT ${pid}`]);
     await once(waker, 'spawn');

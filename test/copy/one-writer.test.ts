@@ -75,7 +75,7 @@ function startWorker(plan: CopyPlan): Worker & { ended: Promise<string | undefin
 describe('the guard, inside the lock', () => {
   async function startWith(change: () => Promise<unknown>): Promise<number | null> {
     const lease = await takeLease(rig.state, destination, 'copy-1', 'attempt-1');
-    const open = await openForCopy(ends, VOLUMES, 'dd');
+    const open = await openForCopy(ends, VOLUMES);
     try {
       await change();
       const child = copierStarter(

@@ -42,7 +42,7 @@ export class CopyRun {
   async ending(): Promise<Ending> {
     const over = new AbortController();
     try {
-      return await Promise.race([this.#result(), this.#stuck(over.signal)]);
+      return await Promise.race([this.#result(over.signal), this.#stuck(over.signal)]);
     } finally {
       over.abort();
     }
@@ -62,10 +62,11 @@ export class CopyRun {
     }
   }
 
-  async #result(): Promise<Ending> {
+  async #result(signal: AbortSignal): Promise<Ending> {
     const before = this.decided.map((what) => `${what}, then `).join('');
     try {
-      const report = (await this.handle.result()) as CopyReport;
+      const result = this.rig.client.withAbortSignal(signal, () => this.handle.result());
+      const report = (await result) as CopyReport;
       return { outcome: `${before}completed`, message: '', report };
     } catch (error) {
       const { code, message } = describeFailure(error);

@@ -187,6 +187,20 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       });
     });
 
+    it('lists the other reservations beside one that cannot be read', async () => {
+      for (const id of ['disk1', 'disk2']) await backend.createVolume(id, MIB);
+      const [damaged, whole] = [attachmentOf('disk1', 'one'), attachmentOf('disk2', 'two')];
+      for (const each of [damaged, whole]) await backend.createExport(each, properties);
+      const file = join(bench.root, 'reservations', 'disk1.json');
+      const text = await readFile(file, 'utf8');
+      await writeFile(file, text.slice(0, 20));
+      expect(await backend.listReservations()).toEqual([whole]);
+      await expect(backend.createExport(damaged, properties)).rejects.toMatchObject({
+        code: 'StateDamaged',
+      });
+      await writeFile(file, text);
+    });
+
     it('keeps a volume for one attachment and names the holder to others', async () => {
       await backend.createVolume('disk1', MIB);
       const attachment = attachmentOf('disk1', 'one', 'ro');

@@ -100,8 +100,9 @@ describe('processes', () => {
   it('finds processes by words of their command line', async () => {
     const word = join(directory, 'needle');
     const pid = start('sh', '-c', 'while :; do sleep 0.1; done', word);
-    while ((await findProcesses(word)).length === 0) await sleep(20);
+    while ((await findProcesses('sh', word)).length === 0) await sleep(20);
     expect((await findProcesses('sh', word)).map((found) => found.pid)).toEqual([pid]);
-    expect(await findProcesses(word, 'another word')).toEqual([]);
+    expect(await findProcesses('sh', word, 'another word')).toEqual([]);
+    expect(await findProcesses('dd', word)).toEqual([]);
   });
 });

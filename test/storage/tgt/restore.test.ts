@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VolumeRoot } from '../../../storage/volume-root/volume-root.ts';
@@ -192,10 +192,8 @@ describe('a step of a tgt export that was killed in the middle', () => {
   it('terminateConnection after its record: takes the access away', async () => {
     const { backend } = it_;
     const { attachment, data } = await attach(backend, 'disk1');
-    const file = recordOf(attachment.id);
-    const record = JSON.parse(await readFile(file, 'utf8'));
-    const access = { state: 'closed', user: data.auth_username };
-    await writeFile(file, JSON.stringify({ ...record, access }));
+    const live = recordOf(attachment.id);
+    await rename(live, live.replace(/\.json$/, '.closed.json'));
     expect(await backend.terminateConnection(attachment, properties, false)).toBe('done');
     expect((await inquire(data)).status).toBe(10);
     expect(await backend.terminateConnection(attachment, properties, false)).toBe('alreadyGone');

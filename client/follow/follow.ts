@@ -17,6 +17,8 @@ import { Rate } from './rate.ts';
 const POLL_MILLISECONDS = 500;
 /** How long a server that restarts is waited for. Unit: milliseconds. */
 const AWAY_MILLISECONDS = 60_000;
+/** How long a worker that restarts is waited for, when only it can say what is parked. */
+const SILENT_MILLISECONDS = 15_000;
 
 /** Reads until it answers: a copy goes on while Temporal restarts, and so does its watching. */
 export async function describePatiently(client: Client, ref: RunRef): Promise<Described> {
@@ -32,11 +34,14 @@ export async function describePatiently(client: Client, ref: RunRef): Promise<De
   }
 }
 
-function waiting(view: WorkflowView, parked: ParkedStep[]): Outcome {
+/** `parked` is undefined where no worker answers. */
+function waiting(view: WorkflowView, parked: ParkedStep[] | undefined): Outcome {
   const { workflowId, runId } = view;
-  const steps = parked.map((step) => renderParked(workflowId, step));
+  const steps = parked?.map((step) => renderParked(workflowId, step)) ?? [
+    `${workflowId} waits for a decision; no worker answers that could say about what: start one`,
+  ];
   return {
-    json: { workflowId, runId, status: 'waitsForDecision', parked },
+    json: { workflowId, runId, status: 'waitsForDecision', parked: parked ?? [] },
     text: [...steps, `The copy stays as it is until then; see \`dray show ${workflowId}\`.`].join(
       '\n',
     ),
@@ -66,6 +71,7 @@ async function ended(client: Client, view: WorkflowView): Promise<Outcome> {
 export async function follow(client: Client, ref: RunRef): Promise<Outcome | undefined> {
   const display = openDisplay();
   const rate = new Rate();
+  let answeredAt = performance.now();
   const leave = (): void => {
     display.end();
     note(`\n${ref.workflowId} goes on; come back with: dray watch ${ref.workflowId}`);
@@ -81,7 +87,9 @@ export async function follow(client: Client, ref: RunRef): Promise<Outcome | und
       }
       display.show(snapshotOf(described, rate), rate);
       const parked = described.needsDecision ? (await queryStatus(client, described))?.parked : [];
-      if (parked !== undefined && parked.length > 0) {
+      if (parked !== undefined) answeredAt = performance.now();
+      const isSilent = performance.now() - answeredAt > SILENT_MILLISECONDS;
+      if (isSilent || (parked !== undefined && parked.length > 0)) {
         display.end();
         return waiting(described, parked);
       }

@@ -26,7 +26,7 @@ function fence(folder, allowed) {
       const except = parts.map((path) => `(?!${path.slice(name.length + 1)}/)`).join('');
       return { regex: `^(\\.\\./)+${name}/${except}`, message };
     }),
-    { regex: '^(\\.\\./)+worker(\\.ts)?$', message: 'nothing imports the worker' },
+    { regex: '^(\\.\\./)+worker(/|\\.ts|$)', message: 'nothing imports the worker' },
   ];
 }
 

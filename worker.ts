@@ -18,7 +18,7 @@ import type { HostState } from './system/host-state.ts';
 import type { Log } from './system/log.ts';
 import { createLog, installRuntime } from './worker/logger.ts';
 import { watchReleases } from './worker/release-watch.ts';
-import { createWorkers } from './worker/serve.ts';
+import { createWorkers, runWorkers } from './worker/serve.ts';
 import { takeOver, watchEpoch } from './worker/takeover.ts';
 
 function hostContext(config: LoadedConfig, state: HostState, log: Log): HostContext {
@@ -98,8 +98,7 @@ async function serve(config: LoadedConfig, log: Log): Promise<void> {
   const queues = workers.map((worker) => worker.options.taskQueue);
   log.info('worker ready', { epoch: state.epoch.number, queues, address: options.address });
   try {
-    // A SIGTERM shuts all of them down; one that fails takes the others with it.
-    await Promise.all(workers.map((worker) => worker.run()));
+    await runWorkers(workers);
   } finally {
     clearInterval(epochWatch);
     await stopWatching();

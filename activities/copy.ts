@@ -1,4 +1,6 @@
 import { Context } from '@temporalio/activity';
+import type { Attachment } from '../contract/attachment.ts';
+import { DrayError } from '../contract/errors.ts';
 import type {
   CopyEnds,
   CopyPlan,
@@ -9,7 +11,7 @@ import type {
 } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import { runCopy } from '../copy/copier.ts';
-import { runVerify } from '../copy/verify.ts';
+import { firstProgress, runVerify } from '../copy/verify.ts';
 import { assertCurrent } from '../system/epoch.ts';
 import { assertClaimed, type ClaimedPair } from './claimed.ts';
 import type { HostContext } from './context.ts';
@@ -49,6 +51,12 @@ class Pulse<T> {
   }
 }
 
+/** @throws Unexpected for one that was never exported */
+function reservationOf({ id, exported }: Attachment): string {
+  if (exported !== undefined) return exported.reservation;
+  throw new DrayError('Unexpected', { because: `attachment ${id} has no reservation` });
+}
+
 /** The steps on `host/<id>/copy`: the data. */
 export function createCopyActivities(host: HostContext) {
   return {
@@ -66,6 +74,10 @@ export function createCopyActivities(host: HostContext) {
             source: attachments.source.volume,
             destination: attachments.destination.volume,
           },
+          reservations: {
+            source: reservationOf(attachments.source),
+            destination: reservationOf(attachments.destination),
+          },
           state: host.state,
           token: `${host.state.epoch.number}/${info.workflowExecution?.runId}/${info.activityId}/${info.attempt}`,
           heartbeat: last,
@@ -82,12 +94,14 @@ export function createCopyActivities(host: HostContext) {
       assertCurrent(host.state.epoch);
       const context = Context.current();
       const last = context.info.heartbeatDetails as VerifyProgress | undefined;
-      const pulse = new Pulse<VerifyProgress>(context, input.limits.heartbeatSeconds, last);
+      const from = last ?? firstProgress(input.plan);
+      const pulse = new Pulse(context, input.limits.heartbeatSeconds, from);
       try {
         await assertClaimed(host.state, input.attachments);
         return await runVerify({
           ...input,
-          ...(last === undefined ? {} : { resumeFrom: last.bytesCompared }),
+          from,
+          attempt: context.info.attempt,
           signal: context.cancellationSignal,
           onProgress: (progress) => pulse.update(progress),
         });

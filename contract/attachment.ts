@@ -38,6 +38,11 @@ export type ExportRef = {
   sizeBytes: number;
   /** The never-written mark as it was before this attachment's first writable export. */
   readsAsZeros: boolean;
+  /**
+   * Id of the reservation: another one than before says that the volume was free in between, and
+   * that nothing known of its bytes holds any more.
+   */
+  reservation: string;
 };
 
 /**

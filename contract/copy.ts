@@ -92,6 +92,9 @@ export type VerifyProgress = {
   bytesCompared: number;
   bytesTotal: number;
   bytesPerSecond: number;
+  /** The attempt that compared the last byte, 0 before there was any, and when (ms since 1970). */
+  progressAttempt: number;
+  progressAt: number;
 };
 
 export type VerifyResult = { mode: 'off' | 'full'; bytesCompared: number; seconds: number };

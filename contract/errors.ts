@@ -269,6 +269,16 @@ export const catalogue = {
     sentence: 'no byte was flushed in {attempts} attempts and {seconds} s: {because}',
     whatToDo: 'Mend the named cause, then decide `retry`: the copy goes on where it stopped.',
   },
+  VerifyStalled: {
+    class: 'operator',
+    sentence: 'no byte was compared in {attempts} attempts and {seconds} s: {because}',
+    whatToDo: 'Mend the named cause, then decide `retry`, or `skip` to go without a comparison.',
+  },
+  DestinationUnreadable: {
+    class: 'retry',
+    sentence: 'destination {device} cannot be read back: {because}',
+    whatToDo: 'Look at the storage of the destination; it is repeated by itself.',
+  },
   SourceUnreadable: {
     class: 'operator',
     sentence: 'source {device} cannot be read: {because}',

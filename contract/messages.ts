@@ -1,11 +1,10 @@
 import type { Held } from './copy.ts';
-import type { Role, VolumeRef } from './volume.ts';
 
 /** What a person may decide about a parked step. */
 export const DECISIONS = ['retry', 'skip', 'force', 'rollBack', 'move'] as const;
 export type DecisionKind = (typeof DECISIONS)[number];
 
-/** Argument of the Update and of the Signal `decide`. */
+/** Argument of the Update `decide` and of the Signal `decideBySignal`. */
 export type Decision = {
   /** Name of the parked step, as `dray show` prints it, for example `source.connectVolume`. */
   step: string;
@@ -18,7 +17,7 @@ export type Decision = {
   hostIsOff?: boolean;
 };
 
-/** The Update answers what was accepted; the Signal of the same name answers nothing. */
+/** The Update answers what was accepted; the Signal answers nothing. */
 export const DECIDE_UPDATE = 'decide';
 export const DECIDE_SIGNAL = 'decideBySignal';
 export const STATUS_QUERY = 'status';
@@ -26,8 +25,6 @@ export const STATUS_QUERY = 'status';
 /** One step that waits for a decision. */
 export type ParkedStep = {
   step: string;
-  volume?: VolumeRef;
-  role?: Role;
   /** Catalogue code of the last failure. */
   code: string;
   message: string;

@@ -11,7 +11,7 @@ const range = z.object({ offset: bytes, length: bytes });
 
 const body = z.object({
   version: z.literal(1),
-  /** The copy it belongs to. */
+  /** The copy it belongs to, and the reservations it was made under. */
   copyId: z.string(),
   bytesTotal: bytes,
   /** Known to be on the destination, merged. */

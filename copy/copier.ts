@@ -1,7 +1,7 @@
 import type { ByteRange, CopyEnds, CopyPlan, CopyProgress, CopyResult } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { TimeLimits } from '../contract/limits.ts';
-import { formatVolume } from '../contract/volume.ts';
+import { formatVolume, type Role } from '../contract/volume.ts';
 import type { HostState } from '../system/host-state.ts';
 import type { Log } from '../system/log.ts';
 import { type CopyVolumes, openForCopy } from './ends.ts';
@@ -20,6 +20,8 @@ export type CopyRun = {
   state: HostState;
   /** The same for every attempt and host of one copy. */
   copyId: string;
+  /** Ids of both: a checkpoint says nothing of a volume that was free since. */
+  reservations: Record<Role, string>;
   /** Unique for each attempt, one line. */
   token: string;
   plan: CopyPlan;
@@ -127,7 +129,9 @@ export async function runCopy(run: CopyRun): Promise<CopyResult> {
   signal.throwIfAborted();
   const lease = await takeLease(state, volumes.destination, run.copyId, run.token);
   const destination = formatVolume(volumes.destination);
-  const journal = await Journal.open(lease, destination, run, (notice) =>
+  const { source, destination: target } = run.reservations;
+  const of = { ...run, copyId: `${run.copyId} ${source} ${target}` };
+  const journal = await Journal.open(lease, destination, of, (notice) =>
     log.warn(notice, { destination, copyId: run.copyId }),
   );
   try {

@@ -98,10 +98,15 @@ async function openEnd(
     );
     throw deviceLost(role, device, `it was not open within ${OPEN_SECONDS + CLAIM_SECONDS} s`);
   }
-  const stat = await handle.stat({ bigint: true }).catch(async (error: unknown) => {
+  const looking = handle.stat({ bigint: true }).catch(async (error: unknown) => {
     await release(handle);
     throw openError(error, role, device, volume);
   });
+  const stat = await within(OPEN_SECONDS, looking);
+  if (stat === 'late') {
+    await release(handle);
+    throw deviceLost(role, device, `no answer within ${OPEN_SECONDS} s`);
+  }
   const identity = stat.isBlockDevice()
     ? `block ${formatDeviceNumber(stat.rdev)}`
     : `file ${stat.dev} ${stat.ino}`;
@@ -110,7 +115,7 @@ async function openEnd(
   throw deviceLost(role, device, 'another one took its path while it was opened');
 }
 
-/** Source read-only, destination for reading and writing, each claimed and compared. */
+/** Source read-only; each compared with what was seen, and claimed where it is a block device. */
 async function openBoth(
   ends: CopyEnds,
   destinationAccess: number,

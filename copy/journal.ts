@@ -59,7 +59,13 @@ export class Journal {
 
   /** The range ended early, and its program could say how far it came. */
   async stopped(range: ByteRange, moved: number | undefined): Promise<void> {
-    if (moved !== undefined) await this.save({ ...this.current, running: { ...range, moved } });
+    if (moved === undefined) return;
+    try {
+      await this.save({ ...this.current, running: { ...range, moved } });
+    } catch (error) {
+      // Only a count would be closer to the truth; why the range ended matters more.
+      if (!(error instanceof DrayError) || error.code !== 'StorageFull') throw error;
+    }
   }
 
   /**

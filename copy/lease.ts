@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { DrayError } from '../contract/errors.ts';
 import type { Undone, VolumeRef } from '../contract/volume.ts';
-import { errnoOf, writeAtomic } from '../system/atomic-file.ts';
+import { errnoOf, removeDurably, writeAtomic } from '../system/atomic-file.ts';
 import { assertCurrent, type Epoch } from '../system/epoch.ts';
 import { Exclusion } from '../system/exclusion.ts';
 import type { HostState } from '../system/host-state.ts';
@@ -26,7 +26,6 @@ export type Lease = {
 
 /** Exit status of flock(1) when somebody else holds the lock; dd's own failure is 1. */
 export const LOCKED_STATUS = 75;
-const FENCED = 'fenced';
 /** File with the id of the copy that the directory is of. */
 const OWNER = 'copy';
 /** Of a copy attempt and a fence that came after it, the fence has the last word. */
@@ -69,13 +68,6 @@ async function clearLock({ directory, lockFile }: Lease): Promise<void> {
   throw new DrayError('CopierStuck', { pid, host: hostname(), volume });
 }
 
-/** Writes down who may write, then makes it true. */
-async function seize(lease: Lease): Promise<void> {
-  assertCurrent(lease.epoch);
-  await writeAtomic(lease.leaseFile, `${lease.token}\n`);
-  await clearLock(lease);
-}
-
 /**
  * Makes this attempt the only one that may write the destination: a copier that lives is killed,
  * one that is about to start will find another token and end. `token`: one line, never used twice.
@@ -97,26 +89,38 @@ export async function takeLease(
     }
     assertCurrent(lease.epoch);
     await writeAtomic(join(lease.directory, OWNER), copyId);
-    await seize(lease);
+    // Written down who may write, then made true.
+    await writeAtomic(lease.leaseFile, `${lease.token}\n`);
+    await clearLock(lease);
     return lease;
   });
 }
 
-async function fence(state: HostState, directory: string, forget: boolean): Promise<Undone> {
-  return exclusion.run(directory, async () => {
-    try {
-      await access(directory);
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return 'alreadyGone';
-      throw error;
-    }
-    const lease = leaseIn(directory, state.epoch, FENCED);
-    await seize(lease);
-    await removeGroups(directory);
-    // Under the lock. Who opened it before finds no lease of its own in a later directory.
-    if (forget) await runToolOrThrow('flock', [lease.lockFile, 'rm', '-rf', '--', directory]);
-    return 'done';
-  });
+async function fence(state: HostState, directory: string, forget: boolean): Promise<void> {
+  const lease = leaseIn(directory, state.epoch, '');
+  assertCurrent(lease.epoch);
+  // Without one nobody may write; to remove it needs no space.
+  await removeDurably(lease.leaseFile);
+  await clearLock(lease);
+  await removeGroups(directory);
+  // Under the lock. Who opened it before finds no lease of its own in a later directory.
+  if (forget) await runToolOrThrow('flock', [lease.lockFile, 'rm', '-rf', '--', directory]);
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** The copy that a copier directory belongs to; undefined when nothing says so. */
+async function ownerOf(directory: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(directory, OWNER), 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -131,12 +135,12 @@ export async function fenceCopier(
   { copyId, forget }: { copyId: string; forget: boolean },
 ): Promise<Undone> {
   const directory = copierDirectory(state, destination);
-  const owner = await readFile(join(directory, OWNER), 'utf8').catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+  return exclusion.run(directory, async () => {
+    const owner = await ownerOf(directory);
+    if (owner === undefined ? !(await isThere(directory)) : owner !== copyId) return 'alreadyGone';
+    await fence(state, directory, forget);
+    return 'done';
   });
-  if (owner !== undefined && owner !== copyId) return 'alreadyGone';
-  return fence(state, directory, forget);
 }
 
 /**
@@ -147,7 +151,8 @@ export async function fenceAll(state: HostState): Promise<DrayError[]> {
   const failures: DrayError[] = [];
   for (const name of await readdir(state.dirs.copiers)) {
     try {
-      await fence(state, join(state.dirs.copiers, name), false);
+      const directory = join(state.dirs.copiers, name);
+      await exclusion.run(directory, () => fence(state, directory, false));
     } catch (error) {
       if (!(error instanceof DrayError)) throw error;
       failures.push(error as DrayError);

@@ -8,8 +8,9 @@ import type {
   VerifyResult,
 } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
-import type { TimeLimits } from '../contract/limits.ts';
+import { STALL_ATTEMPTS, type TimeLimits } from '../contract/limits.ts';
 import type { Role } from '../contract/volume.ts';
+import { DdStatus } from './dd-status.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
 import { openForReading, type OpenEnds } from './ends.ts';
 import { LOST_ERRNOS } from './errnos.ts';
@@ -25,9 +26,17 @@ export type VerifyRun = {
   limits: TimeLimits;
   signal: AbortSignal;
   onProgress: (progress: VerifyProgress) => void;
-  /** Bytes an earlier attempt found equal, from the start. */
-  resumeFrom?: number;
+  /** Counts from 1. */
+  attempt: number;
+  /** How far the attempts before this one came; see firstProgress. */
+  from: VerifyProgress;
 };
+
+/** Before anything was compared. */
+export function firstProgress({ bytesTotal }: CopyPlan): VerifyProgress {
+  const nothing = { bytesCompared: 0, bytesTotal, bytesPerSecond: 0 };
+  return { ...nothing, progressAttempt: 0, progressAt: Date.now() };
+}
 
 /**
  * Two dd, one cmp, no data through this process. A death signal does not pass to children, so
@@ -44,7 +53,7 @@ const COMPARE = `
 
 function readerArguments({ offset, length }: ByteRange, block: number, direct: boolean): string {
   const iflag = `count_bytes,skip_bytes,fullblock${direct ? ',direct' : ''}`;
-  return `bs=${block} skip=${offset} count=${length} iflag=${iflag} status=none`;
+  return `bs=${block} skip=${offset} count=${length} iflag=${iflag}`;
 }
 
 async function collect(stream: Readable): Promise<string> {
@@ -55,7 +64,22 @@ async function collect(stream: Readable): Promise<string> {
   return text.trim();
 }
 
-type Compared = { status: number | null; cmp: string; readers: Record<Role, string> };
+/** What a reader said of itself: the bytes it has read to its end, and any complaint. */
+type Reader = { bytes?: number; words: string };
+type Compared = { status: number | null; cmp: string; readers: Record<Role, Reader> };
+
+function readerOf(text: string): Reader {
+  const status = new DdStatus();
+  const lines = [...status.push(Buffer.from(text, 'latin1')), ...status.end()];
+  const bytes = lines.find((line) => line.kind === 'closing')?.bytes;
+  const words = lines.flatMap((line) => ('text' in line ? [line.text] : [])).join('; ');
+  return { words, ...(bytes === undefined ? {} : { bytes }) };
+}
+
+/** cmp also finds nothing to differ where both readers read nothing: their own counts decide. */
+function isEqual({ status, readers }: Compared, { length }: ByteRange): boolean {
+  return status === 0 && readers.source.bytes === length && readers.destination.bytes === length;
+}
 
 async function compareRange(
   range: ByteRange,
@@ -75,7 +99,7 @@ async function compareRange(
   const texts = Promise.all([1, 2, 5, 6].map((fd) => collect(streams[fd] as Readable)));
   const exit = await supervise(child, signal);
   const [words = '', errors = '', ofSource = '', ofDestination = ''] = await texts;
-  const readers = { source: ofSource, destination: ofDestination };
+  const readers = { source: readerOf(ofSource), destination: readerOf(ofDestination) };
   return { status: exit.status, cmp: `${words} ${errors}`.trim(), readers };
 }
 
@@ -86,7 +110,7 @@ async function explain(
   { plan, ends }: VerifyRun,
 ): Promise<DrayError> {
   for (const role of ['source', 'destination'] as const) {
-    const words = readers[role].split('\n')[0] ?? '';
+    const { words } = readers[role];
     if (words === '') continue;
     const device = ends[role];
     const errno = failedEnd(words)?.errno;
@@ -96,7 +120,7 @@ async function explain(
     if (!(await answersReads(device, plan.bytesTotal, plan.blockBytes, direct))) {
       return deviceLost(role, device, `it does not answer (${words})`);
     }
-    const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnwritable';
+    const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnreadable';
     return new DrayError(code, { device: device.path, because: words });
   }
   const differs = /differ: (?:byte|char) (\d+)/.exec(cmp)?.[1];
@@ -104,7 +128,7 @@ async function explain(
     // cmp counts from 1.
     return new DrayError('VerifyFailed', { offset: range.offset + Number(differs) - 1 });
   }
-  if (/EOF on /.test(cmp)) {
+  if (status === 0 || /EOF on /.test(cmp)) {
     // Data that end prove no difference: a reader was killed, or its end has become shorter.
     await inspectEnd(ends.source, 'source');
     await inspectEnd(ends.destination, 'destination');
@@ -114,28 +138,40 @@ async function explain(
 }
 
 /** Makes the kernel forget what it holds of an end that cannot be read with O_DIRECT. */
-async function dropCache(fd: number, signal: AbortSignal): Promise<void> {
+async function dropCache(fd: number, { signal, limits }: VerifyRun): Promise<void> {
+  const stop = AbortSignal.any([signal, AbortSignal.timeout(limits.patienceSeconds * 1000)]);
   const args = ['if=/dev/fd/3', 'of=/dev/null', 'iflag=nocache', 'count=0', 'status=none'];
-  await supervise(spawn('dd', args, { stdio: ['ignore', 'ignore', 'ignore', fd] }), signal);
+  await supervise(spawn('dd', args, { stdio: ['ignore', 'ignore', 'ignore', fd] }), stop);
 }
 
 /**
- * Compares the destination with the source, every byte of the source's size, past the page cache.
- * On abort throws the signal's reason, after the readers have ended.
- * @throws VerifyFailed with the first offset that differs, DeviceLost, SourceUnreadable
+ * VerifyStalled once there were enough attempts and patience without a byte compared: it is parked
+ * then. A lost device is mended by the workflow, which counts by itself.
  */
-export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
-  const { plan, signal } = run;
+function judge(error: unknown, progress: VerifyProgress, { attempt, limits }: VerifyRun): unknown {
+  const isMended = error instanceof DrayError && error.code === 'DeviceLost';
+  if (!(error instanceof DrayError) || error.class !== 'retry' || isMended) return error;
+  const attempts = attempt - progress.progressAttempt;
+  const seconds = Math.round((Date.now() - progress.progressAt) / 1000);
+  if (attempts < STALL_ATTEMPTS || seconds < limits.patienceSeconds) return error;
+  const stalled = { attempts, seconds, because: error.message };
+  return new DrayError('VerifyStalled', stalled, { cause: error });
+}
+
+/** Compares range by range; `onProgress` gets how far it came after each. */
+async function compareAll(
+  run: VerifyRun,
+  onProgress: (progress: VerifyProgress) => void,
+): Promise<void> {
+  const { plan, signal, attempt } = run;
   const { bytesTotal, rangeBytes } = plan;
-  const startedAt = performance.now();
   const rate = new Rate();
   const open = await openForReading(run.ends);
   try {
-    if (!plan.sourceDirect.value) await dropCache(open.source.fd, signal);
-    if (!plan.destinationDirect.value) await dropCache(open.destination.fd, signal);
-    const resumeFrom = Math.min(run.resumeFrom ?? 0, bytesTotal);
+    if (!plan.sourceDirect.value) await dropCache(open.source.fd, run);
+    if (!plan.destinationDirect.value) await dropCache(open.destination.fd, run);
     // Only whole ranges: an offset must suit O_DIRECT.
-    let bytesCompared = Math.floor(resumeFrom / rangeBytes) * rangeBytes;
+    let bytesCompared = Math.floor(run.from.bytesCompared / rangeBytes) * rangeBytes;
     while (bytesCompared < bytesTotal) {
       signal.throwIfAborted();
       const length = Math.min(rangeBytes, bytesTotal - bytesCompared);
@@ -144,15 +180,34 @@ export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
       const stop = AbortSignal.any([signal, silence.signal]);
       const compared = await compareRange(range, plan, open, stop).finally(() => silence.end());
       signal.throwIfAborted();
-      if (compared.status !== 0) throw await explain(compared, range, run);
+      if (!isEqual(compared, range)) throw await explain(compared, range, run);
       bytesCompared += length;
-      run.onProgress({ bytesCompared, bytesTotal, bytesPerSecond: rate.add(bytesCompared) });
+      const bytesPerSecond = rate.add(bytesCompared);
+      const seen = { progressAttempt: attempt, progressAt: Date.now() };
+      onProgress({ bytesCompared, bytesTotal, bytesPerSecond, ...seen });
     }
-    const seconds = (performance.now() - startedAt) / 1000;
-    return { mode: 'full', bytesCompared, seconds };
-  } catch (error) {
-    throw stuckError(error, run.ends.destination.path) ?? error;
   } finally {
     await open.close();
   }
+}
+
+/**
+ * Compares the destination with the source, every byte of the source's size, past the page cache.
+ * On abort throws the signal's reason, after the readers have ended.
+ * @throws VerifyFailed with the first offset that differs, DeviceLost, SourceUnreadable,
+ * DestinationUnreadable, VerifyStalled, CopierStuck
+ */
+export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
+  const startedAt = performance.now();
+  let progress = run.from;
+  try {
+    await compareAll(run, (latest) => {
+      progress = latest;
+      run.onProgress(latest);
+    });
+  } catch (error) {
+    throw stuckError(error, run.ends.destination.path) ?? judge(error, progress, run);
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { mode: 'full', bytesCompared: run.plan.bytesTotal, seconds };
 }

@@ -8,9 +8,6 @@ import { installPackages } from './debian-packages.ts';
 
 type Counts = { passed: number; failed: number; skipped: number };
 
-/** Copiers killed, workers ended in order, secrets; `npm run test:faults` runs the whole table. */
-const FAULT_PARTS = ['a2-', 'h-', 'i-'];
-
 const inherit = { stdio: 'inherit', reject: false, preferLocal: true } as const;
 
 async function lint(): Promise<Counts> {
@@ -39,7 +36,7 @@ const directory = await mkdtemp(join(tmpdir(), 'dray-check-'));
 const results = [
   await lint(),
   await suite(directory, 'tests', ['--coverage']),
-  await suite(directory, 'faults', ['--config', 'vitest.faults.config.ts', ...FAULT_PARTS]),
+  await suite(directory, 'faults', ['--config', 'vitest.faults.config.ts']),
 ];
 await rm(directory, { recursive: true });
 const sum = (key: keyof Counts): number => results.reduce((total, r) => total + r[key], 0);

@@ -58,13 +58,15 @@ export class FileBackend implements Backend {
 
   async createExport(attachment: Attachment, properties: ConnectorProperties): Promise<ExportRef> {
     this.#checkHost(properties);
-    const { path, sizeBytes, readsAsZeros } = await this.#root.hold(attachment);
+    const held = await this.#root.hold(attachment);
+    const { path, sizeBytes, readsAsZeros, reservation } = held;
     const file = await lookAtRaw(path);
     if (file === undefined) {
       const { backend, id } = attachment.volume;
       throw new DrayError('VolumeNotFound', { volume: `${backend}:${id}`, backend });
     }
-    return { name: path, serial: fileSerial(file.dev, file.ino), sizeBytes, readsAsZeros };
+    const serial = fileSerial(file.dev, file.ino);
+    return { name: path, serial, sizeBytes, readsAsZeros, reservation };
   }
 
   async initializeConnection(

@@ -37,6 +37,7 @@ export const attachmentSchema = z.object({
       serial: z.string(),
       sizeBytes: z.number(),
       readsAsZeros: z.boolean(),
+      reservation: z.string(),
     })
     .exactOptional(),
 });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from './atomic-file.ts';
 
@@ -54,12 +54,11 @@ export async function endProcess(
   return waitForEnd(target, seconds);
 }
 
-/** Whether the process has this very file open. */
-async function hasOpen({ pid }: ProcessId, file: { dev: number; ino: number }): Promise<boolean> {
+/** Whether the process has the file open, by name: a look at what it has open could hang there. */
+async function hasOpen({ pid }: ProcessId, path: string): Promise<boolean> {
   const directory = `/proc/${pid}/fd`;
   for (const fd of await readdir(directory).catch(() => [])) {
-    const open = await stat(`${directory}/${fd}`).catch(() => undefined);
-    if (open?.dev === file.dev && open.ino === file.ino) return true;
+    if ((await readlink(`${directory}/${fd}`).catch(() => '')) === path) return true;
   }
   return false;
 }
@@ -71,9 +70,11 @@ async function hasOpen({ pid }: ProcessId, file: { dev: number; ino: number }): 
  * if it has the file open.
  */
 export async function flockHolders(path: string): Promise<ProcessId[]> {
-  let file: { dev: number; ino: number };
+  let inode: number;
+  let canonical: string;
   try {
-    file = await stat(path);
+    inode = (await stat(path)).ino;
+    canonical = await realpath(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;
@@ -81,9 +82,9 @@ export async function flockHolders(path: string): Promise<ProcessId[]> {
   const holders: ProcessId[] = [];
   for (const line of (await readFile('/proc/locks', 'utf8')).split('\n')) {
     const words = line.trim().split(/\s+/);
-    if (words[1] !== 'FLOCK' || words[5]?.split(':')[2] !== String(file.ino)) continue;
+    if (words[1] !== 'FLOCK' || words[5]?.split(':')[2] !== String(inode)) continue;
     const holder = identifyProcess(Number(words[4]));
-    if (holder !== undefined && (await hasOpen(holder, file))) holders.push(holder);
+    if (holder !== undefined && (await hasOpen(holder, canonical))) holders.push(holder);
   }
   return holders;
 }

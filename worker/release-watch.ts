@@ -39,10 +39,9 @@ async function describe(
  */
 async function ownerLives(client: Client, { owner }: Attachment): Promise<boolean> {
   const found = await describe(client, owner.workflowId);
-  return (
-    found?.status.name === 'RUNNING' &&
-    found.raw.workflowExecutionInfo?.firstRunId === owner.firstRunId
-  );
+  // One that was paused in the UI goes on later.
+  const isOpen = found?.status.name === 'RUNNING' || found?.status.name === 'PAUSED';
+  return isOpen && found.raw.workflowExecutionInfo?.firstRunId === owner.firstRunId;
 }
 
 /** A release that ended with something held was decided so by a person: it is not repeated. */

@@ -62,3 +62,23 @@ export async function createWorkers(
     ),
   ]);
 }
+
+/**
+ * Runs all of them until each has ended. A SIGTERM shuts all down, and so does the failure of one,
+ * which is thrown once the others have handed back what they had.
+ */
+export async function runWorkers(workers: readonly Worker[]): Promise<void> {
+  const endOthers = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map(async (worker) => {
+    try {
+      await worker.run();
+    } catch (error) {
+      endOthers();
+      throw error;
+    }
+  });
+  const failed = (await Promise.allSettled(runs)).find((run) => run.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

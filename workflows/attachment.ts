@@ -22,7 +22,7 @@ type UndoVerb = 'removeExport' | 'terminateConnection' | 'disconnectVolume' | 'd
  * What takes an attachment back, by the step whose undo it is. The order of attaching stands in
  * `attach` below and nowhere else; an undo stack turns it round.
  */
-export function undoSteps(
+function undoSteps(
   run: Run,
   attachment: Attachment,
   properties: ConnectorProperties,
@@ -59,6 +59,16 @@ export function undoSteps(
       host.detachEncryptor({ attachment }),
     ),
   };
+}
+
+/** Everything that may have to be taken back of an attachment, in the order of attaching. */
+export function allUndoSteps(
+  run: Run,
+  attachment: Attachment,
+  properties: ConnectorProperties,
+): UndoStep[] {
+  const undo = undoSteps(run, attachment, properties);
+  return [undo.removeExport, undo.terminateConnection, undo.disconnectVolume, undo.detachEncryptor];
 }
 
 /**
@@ -117,7 +127,10 @@ export async function attach(
     return overLostDevices(
       STALL_ATTEMPTS,
       (onLostDevice) =>
-        connect(info, (fault) => (onLostExport(fault) === 'throw' ? 'throw' : onLostDevice(fault))),
+        connect(info, (fault) => {
+          const outcome = onLostExport(fault);
+          return outcome === 'park' ? onLostDevice(fault) : outcome;
+        }),
       () => disconnectLost(run, attachment, info.data['encrypted'] === true),
     );
   });

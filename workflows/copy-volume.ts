@@ -5,13 +5,13 @@ import {
   condition,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Attachment } from '../contract/attachment.ts';
+import type { Attachment, ConnectorProperties } from '../contract/attachment.ts';
 import type { CopyInput, CopyReport, VerifyResult } from '../contract/copy.ts';
 import { describeError } from '../contract/errors.ts';
 import { attachmentId } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/volume.ts';
-import { attach, type Attached, fenceStep, stateStep } from './attachment.ts';
+import { allUndoSteps, attach, type Attached, fenceStep, stateStep } from './attachment.ts';
 import { attachAnew, copyData, endsOf, type Session, verifyCopy } from './data.ts';
 import { failureOf, faultOf } from './faults.ts';
 import { overLostDevices } from './losses.ts';
@@ -66,6 +66,27 @@ function newAttachment(run: Run, input: CopyInput, role: Role, move: number): At
   };
 }
 
+/** Whether an earlier run was reset to this one and may have got further than this one has. */
+function isReset(): boolean {
+  const { runId, firstExecutionRunId } = workflowInfo();
+  return runId !== firstExecutionRunId;
+}
+
+/** What the run before may hold is taken back, too, also if this one ends before it comes to it. */
+function pushAll(
+  run: Run,
+  attachments: Record<Role, Attachment>,
+  properties: ConnectorProperties,
+  found: Found,
+): void {
+  for (const role of ['destination', 'source'] as const) {
+    const attachment = attachments[role];
+    run.undo.push(stateStep(run, attachment, properties, found[role]));
+    for (const step of allUndoSteps(run, attachment, properties)) run.undo.push(step);
+  }
+  run.undo.push(fenceStep(run, attachments.destination, properties, true));
+}
+
 /** Attaches both volumes on the run's host and plans the copy between them. */
 async function openSession(
   run: Run,
@@ -83,6 +104,7 @@ async function openSession(
     destination: newAttachment(run, input, 'destination', move),
     source: newAttachment(run, input, 'source', move),
   };
+  if (isReset()) pushAll(run, attachments, properties, found);
   const attached: Partial<Record<Role, Attached>> = {};
   // Destination first, as Cinder does: one that cannot be attached costs the source nothing.
   for (const role of ['destination', 'source'] as const) {
@@ -140,6 +162,8 @@ async function copyOnAnyHost(run: Run, input: CopyInput): Promise<CopyReport> {
       const complete = await run.undo.unwind();
       if (!complete) throw failureOf(describeError('MoveImpossible', { host: error.host }));
       run.host = error.host;
+      // Whoever sends the copy there says that the host is on.
+      run.hostsOff.delete(error.host);
       run.enter('preparing');
     }
   }

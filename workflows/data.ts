@@ -35,12 +35,16 @@ export async function attachAnew(run: Run, pair: AttachedPair, role: Role): Prom
   pair.attached[role] = await attach(run, attachment, pair.properties);
 }
 
-/** As attachAnew; a destination that was released meanwhile may hold another copy's data. */
+/**
+ * As attachAnew. A volume that was free meanwhile may hold other data: zeros of the source that are
+ * left out would then show what an earlier attempt or another copy has written there.
+ */
 async function attachForPlan(run: Run, session: Session, role: Role): Promise<void> {
+  const attachment = session.attachments[role];
+  const before = attachment.exported?.reservation;
   await attachAnew(run, session, role);
-  const { exported } = session.attachments.destination;
-  if (!session.plan.skipZeros.value || exported?.readsAsZeros === true) return;
-  const skipZeros = { value: false, because: 'the destination was released meanwhile' };
+  if (!session.plan.skipZeros.value || attachment.exported?.reservation === before) return;
+  const skipZeros = { value: false, because: `the ${role} was released meanwhile` };
   session.plan = { ...session.plan, skipZeros };
 }
 

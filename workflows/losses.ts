@@ -2,8 +2,18 @@ import type { ErrorCode } from '../contract/errors.ts';
 import type { Role } from '../contract/volume.ts';
 import type { Fault } from './faults.ts';
 
-/** Tells a step which faults it hands on instead of parking them. */
-export type OnFault = (fault: Fault) => 'parkOrFail' | 'throw';
+/**
+ * What a step does with a fault. `handOn`: whoever asked mends it. `parkThenHandOn`: a person is
+ * asked first, and `retry` means mending it.
+ */
+export type OnFault = (fault: Fault) => 'park' | 'handOn' | 'parkThenHandOn';
+
+/** A fault on its way to whoever mends it. */
+export class HandedOn extends Error {
+  constructor(readonly fault: Fault) {
+    super(fault.message);
+  }
+}
 
 /** Whose loss no retry of the step that finds it can mend. */
 const LOSSES = {
@@ -21,19 +31,16 @@ async function overLosses<T>(
   act: (onFault: OnFault) => Promise<T>,
   mend: (fault: Fault) => Promise<void>,
 ): Promise<T> {
-  for (let losses = 0; ; losses += 1) {
-    let lost: Fault | undefined;
-    const onFault: OnFault = (fault) => {
-      if (!codes.includes(fault.code) || losses >= limit) return 'parkOrFail';
-      lost = fault;
-      return 'throw';
-    };
+  for (let losses = 0; ; losses = losses < limit ? losses + 1 : 0) {
+    const isLast = losses >= limit;
     try {
-      return await act(onFault);
+      return await act(({ code }) => {
+        if (!codes.includes(code)) return 'park';
+        return isLast ? 'parkThenHandOn' : 'handOn';
+      });
     } catch (error) {
-      // Also a copy that a person rolls back ends with the code of what was parked.
-      if (lost === undefined) throw error;
-      await mend(lost);
+      if (!(error instanceof HandedOn) || !codes.includes(error.fault.code)) throw error;
+      await mend(error.fault);
     }
   }
 }

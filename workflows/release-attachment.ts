@@ -3,7 +3,7 @@ import type { Attachment, ConnectorProperties } from '../contract/attachment.ts'
 import type { Held } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import { formatVolume } from '../contract/volume.ts';
-import { fenceStep, undoSteps } from './attachment.ts';
+import { allUndoSteps, fenceStep } from './attachment.ts';
 import { Run } from './run.ts';
 
 export type ReleaseInput = { attachment: Attachment; limits: TimeLimits };
@@ -30,12 +30,8 @@ export async function releaseAttachment({ attachment, limits }: ReleaseInput): P
   const { hostId } = attachment.owner;
   const run = new Run(`release ${formatVolume(attachment.volume)}`, limits, hostId);
   const properties = nameOnly(hostId);
-  const undo = undoSteps(run, attachment, properties);
   run.undo.push(fenceStep(run, attachment, properties, true));
-  run.undo.push(undo.removeExport);
-  run.undo.push(undo.terminateConnection);
-  run.undo.push(undo.disconnectVolume);
-  run.undo.push(undo.detachEncryptor);
+  for (const step of allUndoSteps(run, attachment, properties)) run.undo.push(step);
   run.enter('detaching');
   await run.undo.unwind();
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));

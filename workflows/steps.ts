@@ -5,7 +5,7 @@ import type { Decision, DecisionKind } from '../contract/messages.ts';
 import { formatVolume, type Undone } from '../contract/volume.ts';
 import { now } from './clock.ts';
 import { type Fault, failureOf, faultOf } from './faults.ts';
-import type { OnFault } from './losses.ts';
+import { HandedOn, type OnFault } from './losses.ts';
 import { backendOf, type Place } from './places.ts';
 import type { Run } from './run.ts';
 import type { UndoOutcome } from './undo.ts';
@@ -59,7 +59,9 @@ export async function forward<A, T>(
       const fault = faultOf(error, step.name, place.queue);
       // A step whose worker died under a cancel ends as a time-out, not as a cancellation.
       if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
-      if (fault.code === 'Cancelled' || step.onFault?.(fault) === 'throw') throw error;
+      if (fault.code === 'Cancelled') throw error;
+      const handling = step.onFault?.(fault) ?? 'park';
+      if (handling === 'handOn') throw new HandedOn(fault);
       if (fault.class === 'user' || fault.class === 'bug') throw failureOf(fault);
       const skip = step.optional === true ? (['skip'] as const) : [];
       const decision = await park(run, step, fault, ['retry', ...skip, 'rollBack', 'move']);
@@ -68,6 +70,7 @@ export async function forward<A, T>(
       if (decision.decision === 'rollBack') {
         throw failureOf(fault, `${fault.message}; rolled back by decision: ${decision.reason}`);
       }
+      if (handling === 'parkThenHandOn') throw new HandedOn(fault);
     }
   }
 }

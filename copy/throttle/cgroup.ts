@@ -78,7 +78,10 @@ export async function makeGroup(
   return group;
 }
 
-/** Removes a destination's groups; its copier has ended. Nothing there is success. */
+/**
+ * Removes a destination's groups. Nothing there is success, and a group that a stuck copier is
+ * still in stays until that one is fenced.
+ */
 export async function removeGroups(copierDirectory: string, roots = GROUP_ROOTS): Promise<void> {
   for (const root of [roots.v1, roots.v2]) {
     const group = join(root, groupName(copierDirectory));
@@ -91,7 +94,8 @@ export async function removeGroups(copierDirectory: string, roots = GROUP_ROOTS)
         // Where nothing can be made, on a read-only tree for example, nothing of ours is.
         if (['ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EPERM'].includes(errno)) break;
         // The kernel lets go of a process that has ended a moment later.
-        if (errno !== 'EBUSY' || tries === 20) throw error;
+        if (errno !== 'EBUSY') throw error;
+        if (tries === 20) break;
         await sleep(50);
       }
     }

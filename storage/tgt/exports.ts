@@ -89,7 +89,7 @@ export class Exports {
     });
   }
 
-  /** @throws SessionsRemain unless forced: then nothing was changed */
+  /** @throws SessionsRemain unless forced; access has then ended if one logged in meanwhile */
   async close(attachmentId: string, force: boolean): Promise<Undone> {
     return this.#alone(attachmentId, async () => {
       const iqn = iqnOf(attachmentId);

@@ -91,11 +91,12 @@ export class TgtBackend implements Backend {
     initiatorOf(properties);
     // tgt would cut the rest off.
     checkSize((await this.#root.get(attachment.volume)).sizeBytes);
-    const { path, sizeBytes, readsAsZeros } = await this.#root.hold(attachment);
+    const held = await this.#root.hold(attachment);
+    const { path, sizeBytes, readsAsZeros, reservation } = held;
     const { id: attachmentId, volume, accessMode } = attachment;
     const serial = volumeSerial(await this.#root.uuid(), volume.id);
     await this.#exports.create({ attachmentId, volumeId: volume.id, path, serial, accessMode });
-    return { name: iqnOf(attachmentId), serial, sizeBytes, readsAsZeros };
+    return { name: iqnOf(attachmentId), serial, sizeBytes, readsAsZeros, reservation };
   }
 
   async initializeConnection(

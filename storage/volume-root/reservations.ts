@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,12 +9,16 @@ import { createExclusive, readJson, removeDurably } from '../../system/atomic-fi
 import { attachmentSchema } from '../../system/claims.ts';
 
 /**
- * Who holds a volume. `readsAsZeros` is the never-written mark as the holder found it, so that a
+ * Who holds a volume. `id` is new with each reservation. `readsAsZeros` is the never-written mark as the holder found it, so that a
  * repeated createExport gives the same answer although the mark has been cleared meanwhile.
  */
-export type Reservation = { attachment: Attachment; readsAsZeros: boolean };
+export type Reservation = { id: string; attachment: Attachment; readsAsZeros: boolean };
 
-const reservationSchema = z.object({ attachment: attachmentSchema, readsAsZeros: z.boolean() });
+const reservationSchema = z.object({
+  id: z.string(),
+  attachment: attachmentSchema,
+  readsAsZeros: z.boolean(),
+});
 
 /** One file a reserved volume: who creates it holds the volume. */
 export class ReservationStore {
@@ -34,7 +39,7 @@ export class ReservationStore {
    */
   async reserve(attachment: Attachment, readsAsZeros: boolean): Promise<Reservation> {
     const { volume } = attachment;
-    const mine = { attachment, readsAsZeros };
+    const mine = { id: randomUUID(), attachment, readsAsZeros };
     // The holder may let go between the two looks, hence more than one try.
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const holder = await this.holderOf(volume.id);

@@ -11,7 +11,7 @@ import { ReservationStore } from './reservations.ts';
 import { VolumeStore, type StoredVolume } from './volumes.ts';
 
 /** A volume held for an attachment. */
-export type HeldVolume = StoredVolume & { readsAsZeros: boolean };
+export type HeldVolume = StoredVolume & { reservation: string; readsAsZeros: boolean };
 
 /**
  * A directory of volumes and reservations that knows whose it is. Every call looks first whether
@@ -99,19 +99,21 @@ export class VolumeRoot {
       assertCurrent(this.context.epoch);
       const held = await this.#reservations.reserve(attachment, volume.neverWritten);
       if (attachment.accessMode === 'rw') await this.#volumes.markWritten(volume);
-      return { ...volume, readsAsZeros: held.readsAsZeros };
+      return { ...volume, reservation: held.id, readsAsZeros: held.readsAsZeros };
     });
   }
 
   /** The volume that `hold` gave to this attachment. @throws NotExported, VolumeNotFound */
   async heldBy(attachment: Attachment): Promise<HeldVolume> {
     await this.uuid();
-    const { id, volume } = attachment;
+    const { volume } = attachment;
     const holder = await this.#reservations.holderOf(volume.id);
-    if (holder?.attachment.id !== id) {
-      throw new DrayError('NotExported', { volume: formatVolume(volume), attachment: id });
+    if (holder?.attachment.id !== attachment.id) {
+      const name = formatVolume(volume);
+      throw new DrayError('NotExported', { volume: name, attachment: attachment.id });
     }
-    return { ...(await this.#volumes.get(volume)), readsAsZeros: holder.readsAsZeros };
+    const { id: reservation, readsAsZeros } = holder;
+    return { ...(await this.#volumes.get(volume)), reservation, readsAsZeros };
   }
 
   async release(attachment: Attachment): Promise<Undone> {

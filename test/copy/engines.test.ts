@@ -24,9 +24,7 @@ describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
       bytesSubmitted: size,
       flushed: [{ offset: 0, length: size }],
     });
-    const { onProgress, signal, limits } = run;
-    expect(onProgress).toBeDefined();
-    const verified = await runVerify({ plan, ends, limits, signal, onProgress: () => undefined });
+    const verified = await runVerify(rig.verify(plan, ends));
     expect(verified).toMatchObject({ mode: 'full', bytesCompared: size });
   });
 

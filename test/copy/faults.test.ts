@@ -3,6 +3,7 @@ import { mkdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Device } from '../../contract/attachment.ts';
+import { DEFAULT_LIMITS, STALL_ATTEMPTS } from '../../contract/limits.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { openForCopy } from '../../copy/ends.ts';
 import { ddEngine } from '../../copy/engines/dd.ts';
@@ -18,7 +19,7 @@ beforeEach(async () => (rig = await Rig.make()));
 afterEach(() => rig.close());
 
 /** A file behind a FUSE mount, served by a process that tests can kill. */
-async function fuse(file: Device): Promise<Device & { kill(): Promise<void> }> {
+async function fuse(file: Device): Promise<Device & { kill(): Promise<void>; hang(): void }> {
   const path = rig.path('mount');
   await writeFile(path, '');
   const daemon = spawn(
@@ -38,7 +39,7 @@ async function fuse(file: Device): Promise<Device & { kill(): Promise<void> }> {
     await exec('umount', ['-l', path]).catch(() => undefined);
   });
   while ((await stat(path)).size !== file.sizeBytes) await sleep(10);
-  return { ...file, path, kill };
+  return { ...file, path, kill, hang: () => void daemon.kill('SIGSTOP') };
 }
 
 async function tinyFilesystem(): Promise<string> {
@@ -90,6 +91,17 @@ describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
     expect((await stat(mount.path)).size).toBe(0);
   });
 
+  it('a destination that answers nothing ends the attempt, which never waits for ever', async () => {
+    const source = await rig.file('a', 8 * MIB);
+    const mount = await fuse(await rig.file('b', 8 * MIB, 0));
+    const ends = { source, destination: mount };
+    const plan = await rig.plan(ends, { engine });
+    const limits = { ...DEFAULT_LIMITS, patienceSeconds: 0.5 };
+    mount.hang();
+    const lost = { code: 'DeviceLost', params: { role: 'destination' } };
+    await expect(runCopy(rig.run(plan, ends, { limits }))).rejects.toMatchObject(lost);
+  }, 60_000);
+
   it('a source that ends early is not flushed, though the program ends well', async () => {
     const ends = {
       source: await rig.file('a', MIB + 512),
@@ -113,6 +125,21 @@ describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
   });
 });
 
+it('a destination that refuses to be written: DestinationUnwritable', async () => {
+  const source = await rig.file('a', 6 * MIB);
+  const path = `${await tinyFilesystem()}/b`;
+  await writeFile(path, '');
+  await truncate(path, 6 * MIB);
+  // What its file has no space for, a loop device answers with EIO when it is flushed.
+  const { stdout } = await exec('losetup', ['--find', '--show', path]);
+  rig.undo(() => exec('losetup', ['-d', stdout.trim()]));
+  const ends = { source, destination: { ...source, path: stdout.trim() } };
+  const plan = await rig.plan(ends, { engine: 'file' });
+  const error: unknown = await runCopy(rig.run(plan, ends)).catch((e: unknown) => e);
+  expect(error).toMatchObject({ code: 'DestinationUnwritable' });
+  expect(String(error)).toMatch(/Input\/output error|EIO/);
+});
+
 it('a block device that somebody else claims: DeviceBusy, and nothing is written', async () => {
   const source = await rig.file('a', 8 * MIB);
   const file = await rig.file('b', 8 * MIB, 0xaa);
@@ -127,15 +154,12 @@ it('a block device that somebody else claims: DeviceBusy, and nothing is written
 }, 20_000);
 
 describe.each(['1M', '1000'])('verify, requests of %s', (blockSize) => {
-  const quiet = { onProgress: () => undefined };
-
   async function copied(bytes: number) {
     const source = await rig.file('a', bytes);
     const destination = await rig.file('b', bytes, 0);
     await exec('cp', [source.path, destination.path]);
     const ends = { source, destination };
-    const run = rig.run(await rig.plan(ends, { blockSize }), ends);
-    return { ...run, ...quiet };
+    return rig.verify(await rig.plan(ends, { blockSize }), ends);
   }
 
   it.each([0, 1, MIB, 3 * MIB + 17, 5 * MIB + 511])('finds byte %d', async (at) => {
@@ -155,7 +179,8 @@ describe.each(['1M', '1000'])('verify, requests of %s', (blockSize) => {
     const run = await copied(4 * MIB);
     const seen: number[] = [];
     const onProgress = (p: { bytesCompared: number }): void => void seen.push(p.bytesCompared);
-    const result = await runVerify({ ...run, onProgress, resumeFrom: 2 * MIB });
+    const from = { ...run.from, bytesCompared: 2 * MIB };
+    const result = await runVerify({ ...run, onProgress, from });
     expect(result).toMatchObject({ mode: 'full', bytesCompared: 4 * MIB });
     expect(seen[0]).toBeGreaterThan(2 * MIB - 1000);
     expect(seen.at(-1)).toBe(4 * MIB);
@@ -169,9 +194,48 @@ it('verify of an end that died is DeviceLost, not a difference', async () => {
   await exec('cp', [source.path, rig.path('b')]);
   const mount = await fuse({ ...source, path: rig.path('b') });
   const ends = { source, destination: mount };
-  const plan = await rig.plan(ends);
-  const run = rig.run(plan, ends);
-  await runVerify({ ...run, onProgress: () => undefined });
+  const run = rig.verify(await rig.plan(ends), ends);
+  await runVerify(run);
   const dying = runVerify({ ...run, onProgress: () => void mount.kill() });
   await expect(dying).rejects.toMatchObject({ code: 'DeviceLost' });
+});
+
+describe('verify of ends that cannot be read', () => {
+  /** Loop devices over files that are cut: behind the cut every read answers EIO. */
+  async function cutAt(...cuts: number[]) {
+    const devices: Device[] = [];
+    const cutters: (() => Promise<void>)[] = [];
+    for (const [i, cut] of cuts.entries()) {
+      const file = await rig.file(`cut${i}`, 4 * MIB, 7);
+      const device = await rig.loop(file);
+      devices.push(device);
+      cutters.push(async () => {
+        await truncate(file.path, cut);
+        await exec('blockdev', ['--flushbufs', device.path]);
+      });
+    }
+    const [source, destination] = devices as [Device, Device];
+    const ends = { source, destination };
+    const run = rig.verify(await rig.plan(ends), ends);
+    for (const cutNow of cutters) await cutNow();
+    return run;
+  }
+
+  it('at the same place on both sides it is an error, never equal', async () => {
+    const run = await cutAt(2 * MIB, 2 * MIB);
+    await expect(runVerify(run)).rejects.toMatchObject({ code: 'SourceUnreadable' });
+  });
+
+  it('names the destination, and is parked after enough attempts without a byte', async () => {
+    const run = await cutAt(4 * MIB, 2 * MIB);
+    const unreadable = { code: 'DestinationUnreadable', class: 'retry' };
+    await expect(runVerify(run)).rejects.toMatchObject(unreadable);
+    const limits = { ...run.limits, patienceSeconds: 0 };
+    const from = { ...run.from, bytesCompared: 2 * MIB };
+    const late = { ...run, limits, from, attempt: STALL_ATTEMPTS };
+    await expect(runVerify(late)).rejects.toMatchObject({
+      code: 'VerifyStalled',
+      class: 'operator',
+    });
+  });
 });

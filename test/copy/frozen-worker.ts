@@ -15,6 +15,7 @@ try {
   await runCopy({
     ...input,
     copyId: 'copy-1',
+    reservations: { source: 'reserved-1', destination: 'reserved-2' },
     token: `worker-${process.pid}`,
     volumes: {
       source: { backend: 'file', id: 'from' },

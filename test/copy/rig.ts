@@ -9,6 +9,7 @@ import type { CopyEnds, CopyOptions, CopyPlan, CopyProgress } from '../../contra
 import { DEFAULT_LIMITS, type TimeLimits } from '../../contract/limits.ts';
 import { type CopyRun } from '../../copy/copier.ts';
 import { planCopy } from '../../copy/plan.ts';
+import { firstProgress, type VerifyRun } from '../../copy/verify.ts';
 import { raiseEpoch } from '../../system/epoch.ts';
 import { type HostState, makeStateDirs, stateDirs } from '../../system/host-state.ts';
 import type { Log } from '../../system/log.ts';
@@ -96,6 +97,7 @@ export class Rig {
     return {
       state: this.state,
       copyId: 'copy-1',
+      reservations: { source: 'reserved-1', destination: 'reserved-2' },
       token: randomBytes(8).toString('hex'),
       plan,
       ends,
@@ -105,6 +107,19 @@ export class Rig {
       onProgress: (progress) => void seen.push(progress),
       log: this.log,
       seen,
+      ...more,
+    };
+  }
+
+  verify(plan: CopyPlan, ends: CopyEnds, more: Partial<VerifyRun> = {}): VerifyRun {
+    return {
+      plan,
+      ends,
+      limits: DEFAULT_LIMITS,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+      attempt: 1,
+      from: firstProgress(plan),
       ...more,
     };
   }

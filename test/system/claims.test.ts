@@ -27,7 +27,7 @@ const CLAIM: Claim = {
       hostId: 'h1',
       destination: { backend: 'b', id: 'v2' },
     },
-    exported: { name: 'x', serial: 'S', sizeBytes: 512, readsAsZeros: false },
+    exported: { name: 'x', serial: 'S', sizeBytes: 512, readsAsZeros: false, reservation: 'r' },
   },
   info: {
     driverVolumeType: 'local',

@@ -335,6 +335,19 @@ describe('parked steps', () => {
     expectClean(world);
   });
 
+  it('move ends as failed when something could not be taken back from the first host', async () => {
+    const world = new FakeWorld()
+      .before('copyData', throws(broken))
+      .before('source.disconnectVolume', throws(broken));
+    const copy = await startCopy(rig, world);
+    await copy.parked('copyData');
+    await copy.decide({ step: 'copyData', decision: 'move', host: 'h2' });
+    await copy.parked('source.disconnectVolume');
+    await copy.decide({ step: 'source.disconnectVolume', decision: 'skip' });
+    expect(await failureCode(copy.result())).toBe('MoveImpossible');
+    expect([...world.acquired.keys()].every((id) => id.endsWith('.0'))).toBe(true);
+  });
+
   it('a parked step is left by cancel', async () => {
     const world = new FakeWorld().before('source.connectVolume', throws(broken));
     const copy = await startCopy(rig, world);

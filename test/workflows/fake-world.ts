@@ -114,7 +114,8 @@ export class FakeWorld {
     listVolumes: () => Promise.resolve([]),
     createExport: async ({ attachment }) => {
       await this.#take(attachment, 'exported', 'createExport');
-      return { name: attachment.id, serial: 'S', sizeBytes: GIB, readsAsZeros: false };
+      const facts = { serial: 'S', sizeBytes: GIB, readsAsZeros: false };
+      return { name: attachment.id, reservation: `of ${attachment.id}`, ...facts };
     },
     initializeConnection: async ({ attachment }) => {
       await this.#take(attachment, 'connection', 'initializeConnection');

@@ -7,7 +7,7 @@ export default defineConfig({
     // They take minutes and have a configuration of their own.
     exclude: ['test/faults/**', '**/node_modules/**'],
     globalSetup: 'test/rig/nothing-left.ts',
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     coverage: {

@@ -95,8 +95,8 @@ async function readFileCheckpoint(
 }
 
 /**
- * What a copy can go on from: the host's file, else the progress of the last heartbeat (another
- * host worked on it), else nothing. One that is damaged or of another copy is not used, and
+ * What a copy can go on from: the host's file, else the progress of the last heartbeat (the file
+ * was lost), else nothing. One that is damaged or of another copy is not used, and
  * `onNotice` gets the reason.
  */
 export async function loadCheckpoint(

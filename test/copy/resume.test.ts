@@ -114,6 +114,13 @@ describe('what a copy goes on from', () => {
     expect(rig.notices.join()).toMatch(/belongs to copy older/);
   });
 
+  it('nothing, where a volume was free since the checkpoint, and says so', async () => {
+    await startBytes({});
+    const reservations = { source: 'reserved-1', destination: 'reserved-3' };
+    expect((await startBytes({ reservations })).start).toBe(0);
+    expect(rig.notices.join()).toMatch(/belongs to copy copy-1 reserved-1 reserved-2/);
+  });
+
   it.each([
     ['cut', (path: string) => truncate(path, 40)],
     ['empty', (path: string) => writeFile(path, '')],

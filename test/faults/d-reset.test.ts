@@ -76,3 +76,29 @@ fault(
     return (await reset(copy, 'connectVolume')).ending();
   },
 );
+
+for (const [when, to] of [
+  ['copyData, past 40 %', 'createExport'],
+  ['copyData, past 40 %', 'connectVolume'],
+] as const) {
+  fault(
+    {
+      part,
+      done: `reset to a point in attach (${to}), cancelled there`,
+      step: when,
+      setup,
+      expected: 'cancelled',
+    },
+    async (rig) => {
+      const copy = await rig.startCopy({ bytesPerSecond: 8 * 2 ** 20 });
+      await copy.flushedAtLeast(0.4);
+      const step = `destination.${to}`;
+      await rig.gates.close(step, 'before');
+      const again = await reset(copy, to);
+      await rig.gates.reached(step, 'before');
+      await again.handle.cancel();
+      await rig.gates.open(step, 'before');
+      return again.ending();
+    },
+  );
+}

@@ -203,6 +203,36 @@ describe('copyVolume', () => {
     expectClean(world);
   });
 
+  it('attaches it anew, too, when that person decides retry', async () => {
+    const world = encryptedWorld().before('planCopy', () => {
+      throw new DrayError('DeviceLost', { role: 'source', device: 'x', because: 'gone' });
+    });
+    const copy = await startCopy(rig, world);
+    await copy.parked('planCopy');
+    const before = world.calls.filter((call) => call === 'source.disconnectVolume').length;
+    world.calm('planCopy');
+    await copy.decide({ step: 'planCopy', decision: 'retry' });
+    await copy.result();
+    // Once for the decision, once for the end.
+    const after = world.calls.filter((call) => call === 'source.disconnectVolume').length;
+    expect(after).toBe(before + 2);
+    expectClean(world);
+  });
+
+  it.each([
+    ['initializeConnection', 'NotExported', { volume: 'b:v2', attachment: 'x' }],
+    ['connectVolume', 'ExportLost', { portal: 'p', target: 't', because: 'gone' }],
+    ['proveDevice', 'ExportLost', { portal: 'p', target: 't', because: 'gone' }],
+  ] as const)('%s finds the export gone (%s): it is exported anew', async (verb, code, params) => {
+    const world = new FakeWorld().before(`source.${verb}`, (attempt) => {
+      if (attempt === 1) throw new DrayError(code, params as never);
+    });
+    const copy = await startCopy(rig, world);
+    await copy.result();
+    expect(world.calls.filter((call) => call === 'source.createExport')).toHaveLength(2);
+    expectClean(world);
+  });
+
   it('gives each volume an attachment id made of workflow, run, role and move', async () => {
     const world = new FakeWorld();
     const copy = await startCopy(rig, world);
@@ -333,6 +363,29 @@ describe('parked steps', () => {
       'source.1',
     ]);
     expectClean(world);
+  });
+
+  it('a host that was said to be off is believed to be on once the copy moves back', async () => {
+    const world = new FakeWorld()
+      .before('copyData', (attempt) => {
+        if (attempt < 3) throw broken();
+      })
+      .before('destination.disconnectVolume', (attempt) => {
+        if (attempt === 1) throw new DrayError('StorageFull', { path: '/x' });
+      });
+    const copy = await startCopy(rig, world);
+    await copy.parked('copyData');
+    await copy.decide({ step: 'copyData', decision: 'move', host: 'h2' });
+    const step = 'destination.disconnectVolume';
+    await copy.parked(step);
+    await copy.decide({ step, decision: 'force', hostIsOff: true });
+    await copy.parked('copyData');
+    await copy.decide({ step: 'copyData', decision: 'move', host: 'h1' });
+    expect((await copy.result()).host).toBe('h1');
+    const last = world.calls.slice(world.calls.lastIndexOf('copyData'));
+    expect(last).toContain('fenceCopier');
+    expect(last).toContain('destination.disconnectVolume');
+    expect(last).toContain('source.disconnectVolume');
   });
 
   it('move ends as failed when something could not be taken back from the first host', async () => {

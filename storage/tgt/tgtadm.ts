@@ -12,6 +12,8 @@ import {
 
 /** tgtadm ends with the errno of its connect(2): ENOTCONN where no tgtd listens. */
 const ENOTCONN = 107;
+/** What tgtadm says where tgtd is not there, or ends between the question and its answer. */
+const AWAY = /tgt daemon|can't get the response|a partial response/;
 const TIMEOUT_SECONDS = 10;
 
 /** A control port of tgtd, by its program tgtadm. */
@@ -31,7 +33,7 @@ export class Tgtadm {
       if (!(error instanceof DrayError) || error.code !== 'ToolFailed') throw error;
       throw this.#unavailable('tgtd gives no answer', error);
     }
-    if (result.status === ENOTCONN || result.stderr.includes('tgt daemon')) {
+    if (result.status === ENOTCONN || AWAY.test(result.stderr)) {
       throw this.#unavailable(result.stderr.trim());
     }
     return result;

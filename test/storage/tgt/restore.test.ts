@@ -170,7 +170,7 @@ describe('a step of a tgt export that was killed in the middle', () => {
     const { backend, bench } = it_;
     await backend.createVolume('disk1', MIB);
     const attachment = attachmentOf('disk1', 'one');
-    const reservation = { attachment, readsAsZeros: true };
+    const reservation = { id: 'its-first', attachment, readsAsZeros: true };
     const file = join(bench.root, 'reservations/disk1.json');
     await writeFile(file, JSON.stringify(reservation));
     expect((await backend.createExport(attachment, properties)).readsAsZeros).toBe(true);

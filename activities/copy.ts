@@ -17,7 +17,7 @@ import { assertClaimed, type ClaimedPair } from './claimed.ts';
 import type { HostContext } from './context.ts';
 
 export type CopyDataInput = {
-  /** The same for every attempt and every host of one copy: what a checkpoint belongs to. */
+  /** The same for every attempt and every host of one copy. */
   copyId: string;
   plan: CopyPlan;
   ends: CopyEnds;
@@ -34,20 +34,23 @@ export type VerifyCopyInput = Omit<CopyDataInput, 'copyId'>;
 class Pulse<T> {
   #latest: T | undefined;
   readonly #timer: NodeJS.Timeout;
+  readonly #beat: () => void;
 
   constructor(context: Context, seconds: number, initial: T | undefined) {
     this.#latest = initial;
-    const beat = (): void => context.heartbeat(this.#latest);
-    beat();
-    this.#timer = setInterval(beat, (seconds * 1000) / 4);
+    this.#beat = () => context.heartbeat(this.#latest);
+    this.#beat();
+    this.#timer = setInterval(this.#beat, (seconds * 1000) / 4);
   }
 
   update(details: T): void {
     this.#latest = details;
   }
 
+  /** The last details go with the step's end, so that the next attempt knows of them. */
   stop(): void {
     clearInterval(this.#timer);
+    this.#beat();
   }
 }
 

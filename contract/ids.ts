@@ -13,7 +13,7 @@ export function releaseWorkflowId(attachmentId: string): string {
 
 const slug = (workflowId: string): string => workflowId.replace(/[/:]/g, '.');
 
-/** What a checkpoint and a copier belong to: the same for every attempt, reset and host. */
+/** Whose a copier is: the same for every attempt, reset and host. */
 export function copyIdOf(owner: { workflowId: string; firstRunId: string }): string {
   return `${slug(owner.workflowId)}.${owner.firstRunId}`;
 }

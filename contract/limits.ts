@@ -6,7 +6,7 @@ export type TimeLimits = {
   stepSeconds: number;
   /** How long a step may wait for a worker before its host or backend counts as gone. */
   scheduleToStartSeconds: number;
-  /** How long automatic retries go on before a step is parked; a copy: without a flushed byte. */
+  /** How long automatic retries go on before a step is parked; data steps: without a byte more. */
   patienceSeconds: number;
   /** A retry waits this long at first and twice as long each time, */
   retryInitialSeconds: number;
@@ -23,7 +23,7 @@ export const DEFAULT_LIMITS: TimeLimits = {
   retryMaximumSeconds: 10,
 };
 
-/** A copy parks only after this many attempts without a flushed byte, however long they took. */
+/** A data step parks only after this many attempts without a byte more; so do losses in a row. */
 export const STALL_ATTEMPTS = 5;
 
 /** Attempts that fill `patienceSeconds` with the waits between them; at least 2. */

@@ -11,8 +11,9 @@ const range = z.object({ offset: bytes, length: bytes });
 
 const body = z.object({
   version: z.literal(1),
-  /** The copy it belongs to, and the reservations it was made under. */
+  /** The copy it belongs to, and the reservations that its ranges were written under. */
   copyId: z.string(),
+  reservations: z.object({ source: z.string(), destination: z.string() }),
   bytesTotal: bytes,
   /** Known to be on the destination, merged. */
   flushed: z.array(range),
@@ -44,11 +45,15 @@ const checksumOf = (text: string): string => createHash('sha256').update(text).d
 
 const fileIn = (directory: string): string => join(directory, 'checkpoint.json');
 
-function begin(copyId: string, plan: CopyPlan): Checkpoint {
+/** Whose progress it is; a volume that was free since may hold anything. */
+export type CheckpointOwner = Pick<Checkpoint, 'copyId' | 'reservations'>;
+
+function begin({ copyId, reservations }: CheckpointOwner, plan: CopyPlan): Checkpoint {
   const now = Date.now();
   return {
     version: 1,
     copyId,
+    reservations,
     bytesTotal: plan.bytesTotal,
     flushed: [],
     attempts: 0,
@@ -57,6 +62,15 @@ function begin(copyId: string, plan: CopyPlan): Checkpoint {
     bytesCopiedAgain: 0,
     startedAt: now,
   };
+}
+
+/** Why a checkpoint is of something else; undefined when it is not. */
+function foreign(found: Checkpoint, { copyId, reservations }: CheckpointOwner) {
+  if (found.copyId !== copyId) return `it belongs to copy ${found.copyId}`;
+  for (const role of ['source', 'destination'] as const) {
+    if (found.reservations[role] !== reservations[role]) return `the ${role} was free since`;
+  }
+  return undefined;
 }
 
 /** Why a checkpoint cannot be gone on from; undefined when it can. */
@@ -68,7 +82,7 @@ function unfit(found: Pick<Checkpoint, 'bytesTotal' | 'flushed'>, plan: CopyPlan
 
 async function readFileCheckpoint(
   directory: string,
-  copyId: string,
+  owner: CheckpointOwner,
   plan: CopyPlan,
   onNotice: (notice: string) => void,
 ): Promise<Checkpoint | undefined> {
@@ -82,9 +96,7 @@ async function readFileCheckpoint(
     const because =
       checkpoint === undefined
         ? 'it is damaged'
-        : checkpoint.copyId !== copyId
-          ? `it belongs to copy ${checkpoint.copyId}`
-          : unfit(checkpoint, plan);
+        : (foreign(checkpoint, owner) ?? unfit(checkpoint, plan));
     if (because === undefined) return checkpoint;
     onNotice(`the checkpoint of this destination is not used: ${because}`);
   } catch (error) {
@@ -101,14 +113,14 @@ async function readFileCheckpoint(
  */
 export async function loadCheckpoint(
   directory: string,
-  copyId: string,
+  owner: CheckpointOwner,
   plan: CopyPlan,
   heartbeat: unknown,
   onNotice: (notice: string) => void,
 ): Promise<Checkpoint> {
-  const found = await readFileCheckpoint(directory, copyId, plan, onNotice);
+  const found = await readFileCheckpoint(directory, owner, plan, onNotice);
   if (found !== undefined) return found;
-  const fresh = begin(copyId, plan);
+  const fresh = begin(owner, plan);
   if (heartbeat === undefined || heartbeat === null) return fresh;
   const parsed = heartbeatSchema.safeParse(heartbeat);
   const because = parsed.success ? unfit(parsed.data, plan) : z.prettifyError(parsed.error);

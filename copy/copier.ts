@@ -129,9 +129,7 @@ export async function runCopy(run: CopyRun): Promise<CopyResult> {
   signal.throwIfAborted();
   const lease = await takeLease(state, volumes.destination, run.copyId, run.token);
   const destination = formatVolume(volumes.destination);
-  const { source, destination: target } = run.reservations;
-  const of = { ...run, copyId: `${run.copyId} ${source} ${target}` };
-  const journal = await Journal.open(lease, destination, of, (notice) =>
+  const journal = await Journal.open(lease, destination, run, (notice) =>
     log.warn(notice, { destination, copyId: run.copyId }),
   );
   try {

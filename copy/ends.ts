@@ -28,7 +28,13 @@ const OPEN_SECONDS = 10;
 /** A copier that was just ended gives its claim back within this time. */
 const CLAIM_SECONDS = 5;
 
-function openError(error: unknown, role: Role, device: Device, volume?: VolumeRef): unknown {
+function openError(
+  error: unknown,
+  role: Role,
+  device: Device,
+  access: number,
+  volume?: VolumeRef,
+): unknown {
   const errno = errnoOf(error);
   const because = (error as Error).message;
   if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, because);
@@ -37,7 +43,8 @@ function openError(error: unknown, role: Role, device: Device, volume?: VolumeRe
     return new DrayError('DeviceBusy', { device: device.path, volume: name, because });
   }
   if (errno === undefined) return error;
-  const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnwritable';
+  const ofDestination = access === constants.O_RDONLY ? 'Unreadable' : 'Unwritable';
+  const code = role === 'source' ? 'SourceUnreadable' : (`Destination${ofDestination}` as const);
   return new DrayError(code, { device: device.path, because }, { cause: error });
 }
 
@@ -88,7 +95,7 @@ async function openEnd(
   try {
     handle = await within(OPEN_SECONDS + CLAIM_SECONDS, opening);
   } catch (error) {
-    throw openError(error, role, device, volume);
+    throw openError(error, role, device, access, volume);
   }
   if (handle === 'late') {
     opening.then(
@@ -100,7 +107,7 @@ async function openEnd(
   }
   const looking = handle.stat({ bigint: true }).catch(async (error: unknown) => {
     await release(handle);
-    throw openError(error, role, device, volume);
+    throw openError(error, role, device, access, volume);
   });
   const stat = await within(OPEN_SECONDS, looking);
   if (stat === 'late') {
@@ -148,7 +155,7 @@ export async function openForCopy(ends: CopyEnds, volumes: CopyVolumes): Promise
   return openBoth(ends, constants.O_RDWR, volumes);
 }
 
-/** Both read-only, for dd. @throws DeviceLost, SourceUnreadable, DestinationUnwritable */
+/** Both read-only. @throws DeviceLost, SourceUnreadable, DestinationUnreadable */
 export async function openForReading(ends: CopyEnds): Promise<OpenEnds> {
   return openBoth(ends, constants.O_RDONLY);
 }

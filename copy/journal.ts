@@ -2,7 +2,12 @@ import { DrayError } from '../contract/errors.ts';
 import type { ByteRange, CopyPlan } from '../contract/copy.ts';
 import { type TimeLimits, STALL_ATTEMPTS } from '../contract/limits.ts';
 import { assertCurrent } from '../system/epoch.ts';
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  type CheckpointOwner,
+  loadCheckpoint,
+  saveCheckpoint,
+} from './checkpoint.ts';
 import { holdsLease, type Lease } from './lease.ts';
 import { addRange, nextMissing } from './ranges.ts';
 
@@ -18,11 +23,11 @@ export class Journal {
   static async open(
     lease: Lease,
     volume: string,
-    input: { copyId: string; plan: CopyPlan; heartbeat?: unknown },
+    input: CheckpointOwner & { plan: CopyPlan; heartbeat?: unknown },
     onNotice: (notice: string) => void,
   ): Promise<Journal> {
-    const { copyId, plan, heartbeat } = input;
-    const found = await loadCheckpoint(lease.directory, copyId, plan, heartbeat, onNotice);
+    const { plan, heartbeat } = input;
+    const found = await loadCheckpoint(lease.directory, input, plan, heartbeat, onNotice);
     const journal = new Journal(lease, volume, found);
     await journal.save({
       ...found,

@@ -107,11 +107,15 @@ async function fence(state: HostState, directory: string, forget: boolean): Prom
   if (forget) await runToolOrThrow('flock', [lease.lockFile, 'rm', '-rf', '--', directory]);
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
 
 /** The copy that a copier directory belongs to; undefined when nothing says so. */
 async function ownerOf(directory: string): Promise<string | undefined> {

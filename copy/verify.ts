@@ -137,11 +137,17 @@ async function explain(
   return new DrayError('ToolFailed', { tool: 'cmp', status: String(status), stderr: cmp });
 }
 
-/** Makes the kernel forget what it holds of an end that cannot be read with O_DIRECT. */
-async function dropCache(fd: number, { signal, limits }: VerifyRun): Promise<void> {
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(limits.patienceSeconds * 1000)]);
+/**
+ * Makes the kernel forget what it holds of an end that cannot be read with O_DIRECT.
+ * @throws DeviceLost when the end does not let it
+ */
+async function dropCache(role: Role, fd: number, run: VerifyRun): Promise<void> {
+  const limit = AbortSignal.timeout(run.limits.patienceSeconds * 1000);
   const args = ['if=/dev/fd/3', 'of=/dev/null', 'iflag=nocache', 'count=0', 'status=none'];
-  await supervise(spawn('dd', args, { stdio: ['ignore', 'ignore', 'ignore', fd] }), stop);
+  const child = spawn('dd', args, { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  const { status } = await supervise(child, AbortSignal.any([run.signal, limit]));
+  run.signal.throwIfAborted();
+  if (status !== 0) throw deviceLost(role, run.ends[role], 'its page cache cannot be dropped');
 }
 
 /**
@@ -168,8 +174,8 @@ async function compareAll(
   const rate = new Rate();
   const open = await openForReading(run.ends);
   try {
-    if (!plan.sourceDirect.value) await dropCache(open.source.fd, run);
-    if (!plan.destinationDirect.value) await dropCache(open.destination.fd, run);
+    if (!plan.sourceDirect.value) await dropCache('source', open.source.fd, run);
+    if (!plan.destinationDirect.value) await dropCache('destination', open.destination.fd, run);
     // Only whole ranges: an offset must suit O_DIRECT.
     let bytesCompared = Math.floor(run.from.bytesCompared / rangeBytes) * rangeBytes;
     while (bytesCompared < bytesTotal) {

@@ -19,14 +19,14 @@ export type Attached = { device: Device; encrypted: boolean };
 type UndoVerb = 'removeExport' | 'terminateConnection' | 'disconnectVolume' | 'detachEncryptor';
 
 /**
- * What takes an attachment back, by the step whose undo it is. The order of attaching stands in
- * `attach` below and nowhere else; an undo stack turns it round.
+ * What takes an attachment back, in the order of the steps whose undo it is; an undo stack turns it
+ * round.
  */
-function undoSteps(
+export function undoSteps(
   run: Run,
   attachment: Attachment,
   properties: ConnectorProperties,
-): Record<UndoVerb, UndoStep> {
+): UndoStep[] {
   const { role, volume, owner } = attachment;
   const onBackend = backendOf(volume);
   const onHost = hostOf(owner.hostId);
@@ -37,43 +37,27 @@ function undoSteps(
     what: string,
     call: Parameters<typeof takeBack<A>>[4],
   ): UndoStep {
-    const name = `${role}.${verb}`;
-    const names = { name, about: formatVolume(volume) };
+    const names = { name: `${role}.${verb}`, about: formatVolume(volume) };
     const hostStep = (place as unknown) === onHost;
     const taken: Taken = { attachment, properties, what, onHost: hostStep, skippable: true };
-    const key = `${attachment.id}/${verb}`;
-    return { key, lane: role, run: () => takeBack(run, place, names, taken, call) };
+    return { lane: role, run: () => takeBack(run, place, names, taken, call) };
   }
 
-  return {
-    removeExport: step('removeExport', onBackend, 'export', (backend) =>
-      backend.removeExport({ attachment }),
-    ),
-    terminateConnection: step('terminateConnection', onBackend, 'connection', (backend, force) =>
+  return [
+    step('removeExport', onBackend, 'export', (backend) => backend.removeExport({ attachment })),
+    step('terminateConnection', onBackend, 'connection', (backend, force) =>
       backend.terminateConnection({ attachment, properties, force }),
     ),
-    disconnectVolume: step('disconnectVolume', onHost, 'device', (host, force) =>
+    step('disconnectVolume', onHost, 'device', (host, force) =>
       host.disconnectVolume({ attachment, force }),
     ),
-    detachEncryptor: step('detachEncryptor', onHost, 'encryptor', (host) =>
-      host.detachEncryptor({ attachment }),
-    ),
-  };
-}
-
-/** Everything that may have to be taken back of an attachment, in the order of attaching. */
-export function allUndoSteps(
-  run: Run,
-  attachment: Attachment,
-  properties: ConnectorProperties,
-): UndoStep[] {
-  const undo = undoSteps(run, attachment, properties);
-  return [undo.removeExport, undo.terminateConnection, undo.disconnectVolume, undo.detachEncryptor];
+    step('detachEncryptor', onHost, 'encryptor', (host) => host.detachEncryptor({ attachment })),
+  ];
 }
 
 /**
- * Attaches a volume; the undo of each step is pushed before the step starts, since one that timed
- * out may have taken effect. May be repeated under the same attachment: a lost device is attached
+ * Attaches a volume; its undo stands on the stack before, since also a step that timed out may have
+ * taken effect. May be repeated under the same attachment: a lost device is attached
  * anew that way.
  */
 export async function attach(
@@ -84,7 +68,6 @@ export async function attach(
   const { role, volume, owner } = attachment;
   const onBackend = backendOf(volume);
   const onHost = hostOf(owner.hostId);
-  const undo = undoSteps(run, attachment, properties);
   const named = (verb: string, onFault?: OnFault): StepNames => ({
     name: `${role}.${verb}`,
     about: formatVolume(volume),
@@ -92,18 +75,15 @@ export async function attach(
   });
 
   const makeExport = async (onFault: OnFault): Promise<SealedConnectionInfo> => {
-    run.undo.push(undo.removeExport);
     attachment.exported = await required(run, onBackend, named('createExport'), (backend) =>
       backend.createExport({ attachment, properties }),
     );
-    run.undo.push(undo.terminateConnection);
     return required(run, onBackend, named('initializeConnection', onFault), (backend) =>
       backend.initializeConnection({ attachment, properties }),
     );
   };
 
   const connect = async (info: SealedConnectionInfo, onFault: OnFault): Promise<Attached> => {
-    run.undo.push(undo.disconnectVolume);
     const encrypted = info.data['encrypted'] === true;
     const device = await required(run, onHost, named('connectVolume', onFault), (host) =>
       host.connectVolume({ attachment, info }),
@@ -115,7 +95,6 @@ export async function attach(
       host.proveDevice({ attachment, device }),
     );
     if (!encrypted) return { device, encrypted };
-    run.undo.push(undo.detachEncryptor);
     const opened = await required(run, onHost, named('attachEncryptor', onFault), (host) =>
       host.attachEncryptor({ attachment, device }),
     );
@@ -173,7 +152,6 @@ export function fenceStep(
     skippable: false,
   };
   return {
-    key: `${attachment.id}/${step.name}`,
     lane: 'copier',
     run: () =>
       takeBack(run, hostOf(hostId), step, taken, (host) =>
@@ -199,7 +177,6 @@ export function stateStep(
     skippable: true,
   };
   return {
-    key: `${attachment.id}/setVolumeState`,
     lane: role,
     run: () =>
       takeBack(run, backendOf(volume), { name, about: formatVolume(volume) }, taken, (backend) =>

@@ -11,7 +11,7 @@ import { describeError } from '../contract/errors.ts';
 import { attachmentId } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/volume.ts';
-import { allUndoSteps, attach, type Attached, fenceStep, stateStep } from './attachment.ts';
+import { attach, type Attached, fenceStep, stateStep, undoSteps } from './attachment.ts';
 import { attachAnew, copyData, endsOf, type Session, verifyCopy } from './data.ts';
 import { failureOf, faultOf } from './faults.ts';
 import { overLostDevices } from './losses.ts';
@@ -66,14 +66,12 @@ function newAttachment(run: Run, input: CopyInput, role: Role, move: number): At
   };
 }
 
-/** Whether an earlier run was reset to this one and may have got further than this one has. */
-function isReset(): boolean {
-  const { runId, firstExecutionRunId } = workflowInfo();
-  return runId !== firstExecutionRunId;
-}
-
-/** What the run before may hold is taken back, too, also if this one ends before it comes to it. */
-function pushAll(
+/**
+ * All that this host may come to hold, before it holds any of it: whatever never happened is passed
+ * by its undo. A run that was reset to the middle of attaching may hold more than it knows of, and
+ * what it does here must not differ from the run before, whose history it replays.
+ */
+function pushUndo(
   run: Run,
   attachments: Record<Role, Attachment>,
   properties: ConnectorProperties,
@@ -82,7 +80,7 @@ function pushAll(
   for (const role of ['destination', 'source'] as const) {
     const attachment = attachments[role];
     run.undo.push(stateStep(run, attachment, properties, found[role]));
-    for (const step of allUndoSteps(run, attachment, properties)) run.undo.push(step);
+    run.undo.push(...undoSteps(run, attachment, properties));
   }
   run.undo.push(fenceStep(run, attachments.destination, properties, true));
 }
@@ -104,13 +102,11 @@ async function openSession(
     destination: newAttachment(run, input, 'destination', move),
     source: newAttachment(run, input, 'source', move),
   };
-  if (isReset()) pushAll(run, attachments, properties, found);
+  pushUndo(run, attachments, properties, found);
   const attached: Partial<Record<Role, Attached>> = {};
   // Destination first, as Cinder does: one that cannot be attached costs the source nothing.
   for (const role of ['destination', 'source'] as const) {
-    const attachment = attachments[role];
-    run.undo.push(stateStep(run, attachment, properties, found[role]));
-    attached[role] = await attach(run, attachment, properties);
+    attached[role] = await attach(run, attachments[role], properties);
   }
   const pair = { properties, attachments, attached: attached as Record<Role, Attached> };
   const plan = await overLostDevices(
@@ -132,8 +128,6 @@ async function openSession(
 async function copyOnHost(run: Run, input: CopyInput, move: number): Promise<CopyReport> {
   const found = await lookAtVolumes(run, input);
   const session = await openSession(run, input, found, move);
-  const { properties, attachments } = session;
-  run.undo.push(fenceStep(run, attachments.destination, properties, true));
   run.enter('copying');
   const copied = await copyData(run, session);
   run.enter('verifying');

@@ -3,7 +3,7 @@ import type { Attachment, ConnectorProperties } from '../contract/attachment.ts'
 import type { Held } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import { formatVolume } from '../contract/volume.ts';
-import { allUndoSteps, fenceStep } from './attachment.ts';
+import { fenceStep, undoSteps } from './attachment.ts';
 import { Run } from './run.ts';
 
 export type ReleaseInput = { attachment: Attachment; limits: TimeLimits };
@@ -31,7 +31,7 @@ export async function releaseAttachment({ attachment, limits }: ReleaseInput): P
   const run = new Run(`release ${formatVolume(attachment.volume)}`, limits, hostId);
   const properties = nameOnly(hostId);
   run.undo.push(fenceStep(run, attachment, properties, true));
-  for (const step of allUndoSteps(run, attachment, properties)) run.undo.push(step);
+  run.undo.push(...undoSteps(run, attachment, properties));
   run.enter('detaching');
   await run.undo.unwind();
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));

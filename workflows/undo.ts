@@ -5,8 +5,6 @@ import type { Role } from '../contract/volume.ts';
 export type UndoOutcome = 'next' | 'stop';
 
 export type UndoStep = {
-  /** Attachment id and verb: pushed once, however often its step is repeated. */
-  key: string;
   /** Steps of one lane are strictly ordered; the lanes of the two volumes go side by side. */
   lane: 'copier' | Role;
   run: () => Promise<UndoOutcome>;
@@ -19,8 +17,8 @@ export type UndoStep = {
 export class UndoStack {
   #steps: UndoStep[] = [];
 
-  push(step: UndoStep): void {
-    if (!this.#steps.some(({ key }) => key === step.key)) this.#steps.push(step);
+  push(...steps: UndoStep[]): void {
+    this.#steps.push(...steps);
   }
 
   /**

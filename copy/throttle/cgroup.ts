@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, readFile, readlink, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DrayError } from '../../contract/errors.ts';
 import type { Role } from '../../contract/volume.ts';
 import { errnoOf } from '../../system/atomic-file.ts';
 import { shortName } from '../../system/host-state.ts';
@@ -79,8 +80,8 @@ export async function makeGroup(
 }
 
 /**
- * Removes a destination's groups. Nothing there is success, and a group that a stuck copier is
- * still in stays until that one is fenced.
+ * Removes a destination's groups. Nothing there is success.
+ * @throws StateUnwritable while a copier that hangs is in one
  */
 export async function removeGroups(copierDirectory: string, roots = GROUP_ROOTS): Promise<void> {
   for (const root of [roots.v1, roots.v2]) {
@@ -94,8 +95,10 @@ export async function removeGroups(copierDirectory: string, roots = GROUP_ROOTS)
         // Where nothing can be made, on a read-only tree for example, nothing of ours is.
         if (['ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EPERM'].includes(errno)) break;
         // The kernel lets go of a process that has ended a moment later.
-        if (errno !== 'EBUSY') throw error;
-        if (tries === 20) break;
+        if (errno !== 'EBUSY' || tries === 20) {
+          const because = (error as Error).message;
+          throw new DrayError('StateUnwritable', { path: group, because }, { cause: error });
+        }
         await sleep(50);
       }
     }

@@ -65,7 +65,10 @@ export async function openThrottle(
 ): Promise<Throttle> {
   const { bytesPerSecond, blockBytes, rangeBytes } = plan;
   const kind = plan.throttle.value;
-  const close = (): Promise<void> => removeGroups(copierDirectory);
+  const close = async (): Promise<void> => {
+    // Why the copier ended matters more; its fence takes the group away, or says why it cannot.
+    await removeGroups(copierDirectory).catch(() => undefined);
+  };
   if (kind === 'none' || bytesPerSecond === undefined) return { mostBytes: rangeBytes, close };
   if (kind !== 'paced') {
     const direct = { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };

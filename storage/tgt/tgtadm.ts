@@ -12,8 +12,11 @@ import {
 
 /** tgtadm ends with the errno of its connect(2): ENOTCONN where no tgtd listens. */
 const ENOTCONN = 107;
-/** What tgtadm says where tgtd is not there, or ends between the question and its answer. */
-const AWAY = /tgt daemon|can't get the response|a partial response/;
+/**
+ * What tgtadm says where tgtd is not there, or ends between the question and its answer: then also
+ * with exit status 0, and an answer that looks as if there were nothing.
+ */
+const AWAY = /tgt daemon|can't get the response|a partial response|tgtd closed the socket/;
 const TIMEOUT_SECONDS = 10;
 
 /** A control port of tgtd, by its program tgtadm. */

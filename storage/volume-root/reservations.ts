@@ -9,8 +9,9 @@ import { createExclusive, readJson, removeDurably } from '../../system/atomic-fi
 import { attachmentSchema } from '../../system/claims.ts';
 
 /**
- * Who holds a volume. `id` is new with each reservation. `readsAsZeros` is the never-written mark as the holder found it, so that a
- * repeated createExport gives the same answer although the mark has been cleared meanwhile.
+ * Who holds a volume. `id` is new with each reservation. `readsAsZeros` is the never-written mark as
+ * the holder found it, so that a repeated createExport gives the same answer although the mark has
+ * been cleared meanwhile.
  */
 export type Reservation = { id: string; attachment: Attachment; readsAsZeros: boolean };
 

@@ -118,7 +118,7 @@ describe('what a copy goes on from', () => {
     await startBytes({});
     const reservations = { source: 'reserved-1', destination: 'reserved-3' };
     expect((await startBytes({ reservations })).start).toBe(0);
-    expect(rig.notices.join()).toMatch(/belongs to copy copy-1 reserved-1 reserved-2/);
+    expect(rig.notices.join()).toMatch(/the destination was free since/);
   });
 
   it.each([

@@ -1,20 +1,9 @@
-import { markedProcesses } from '../rig/marked.ts';
-import type { Drayage } from '../rig/drayage.ts';
+import { killDaemons } from './acts.ts';
 import { fault } from './row.ts';
 import { CONNECTED_STEPS } from './steps.ts';
 
 const part = 'A4 qemu-storage-daemon killed';
 const setup = 'one worker, own tgtd';
-
-/** SIGKILL for the daemons of the rig, for those of one volume or for all. @throws Error if none */
-async function killDaemons(rig: Drayage, access?: 'ro' | 'rw'): Promise<void> {
-  const writable = { ro: '"writable":false', rw: '"writable":true' };
-  const daemons = (await markedProcesses(rig.directory))
-    .filter(({ command }) => command.startsWith('qemu-storage-daemon '))
-    .filter(({ command }) => access === undefined || command.includes(writable[access]));
-  if (daemons.length === 0) throw new Error('no daemon to kill');
-  for (const { pid } of daemons) process.kill(pid, 'SIGKILL');
-}
 
 for (const step of CONNECTED_STEPS) {
   fault(

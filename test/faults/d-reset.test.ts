@@ -1,36 +1,8 @@
-import type { temporal } from '@temporalio/proto';
-import { randomUUID } from 'node:crypto';
-import { CopyRun } from '../rig/copy-run.ts';
+import { reset } from './acts.ts';
 import { fault } from './row.ts';
 
 const part = 'D Workflow reset';
 const setup = 'one worker, own tgtd';
-
-/** Event id of the workflow task that scheduled the first activity of this type. */
-async function pointOf(copy: CopyRun, activity: string): Promise<Long> {
-  const { events } = await copy.handle.fetchHistory();
-  const found = events!.find(
-    (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === activity,
-  );
-  return found!.activityTaskScheduledEventAttributes!.workflowTaskCompletedEventId!;
-}
-type Long = NonNullable<
-  temporal.api.history.v1.IActivityTaskScheduledEventAttributes['workflowTaskCompletedEventId']
->;
-
-/** As `temporal workflow reset` does it; answers the copy as its new run. */
-async function reset(copy: CopyRun, activity: string): Promise<CopyRun> {
-  const { rig, handle } = copy;
-  const { runId } = await handle.describe();
-  await rig.client.workflowService.resetWorkflowExecution({
-    namespace: rig.namespace,
-    workflowExecution: { workflowId: handle.workflowId, runId },
-    reason: 'the test says so',
-    workflowTaskFinishEventId: await pointOf(copy, activity),
-    requestId: randomUUID(),
-  });
-  return new CopyRun(rig, copy.input, rig.handle(handle.workflowId));
-}
 
 const rows = [
   { when: 'source.connectVolume', to: 'createExport', where: 'attach' },
@@ -38,6 +10,8 @@ const rows = [
   { when: 'verifyCopy', to: 'copyData', where: 'the copy' },
   { when: 'source.removeExport', to: 'disconnectVolume', where: 'the undo' },
   { when: 'source.terminateConnection', to: 'connectVolume', where: 'attach' },
+  { when: 'source.removeExport', to: 'terminateConnection', where: 'the undo' },
+  { when: 'source.setVolumeState', to: 'removeExport', where: 'the undo' },
 ];
 
 for (const { when, to, where } of rows) {

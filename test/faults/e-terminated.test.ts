@@ -1,21 +1,9 @@
-import type { CopyRun, Ending } from '../rig/copy-run.ts';
-import { leftovers } from '../rig/leftovers.ts';
-import { until } from '../rig/poll.ts';
+import { released } from './acts.ts';
 import { fault } from './row.ts';
 
 const part = 'E Terminated by a person';
 const setup = 'one worker, own tgtd';
 const expected = 'terminated, released within a minute';
-
-/** What it held is released by a workflow of its own, without anybody's doing. */
-async function released(copy: CopyRun): Promise<Ending> {
-  const { outcome, message } = await copy.ending();
-  await until('everything released', async () => (await leftovers(copy.rig)).length === 0, {
-    seconds: 60,
-    everyMs: 500,
-  });
-  return { outcome: `${outcome}, released within a minute`, message };
-}
 
 const steps = [
   'destination.createExport',

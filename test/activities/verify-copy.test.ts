@@ -1,0 +1,59 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { truncate } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { HostContext } from '../../activities/context.ts';
+import { createCopyActivities, type VerifyCopyInput } from '../../activities/copy.ts';
+import type { Attachment } from '../../contract/attachment.ts';
+import type { VerifyProgress } from '../../contract/copy.ts';
+import { DEFAULT_LIMITS, STALL_ATTEMPTS } from '../../contract/limits.ts';
+import type { Role } from '../../contract/volume.ts';
+import { writeClaim } from '../../system/claims.ts';
+import { exec, MIB, Rig, VOLUMES } from '../copy/rig.ts';
+
+let rig: Rig;
+beforeEach(async () => (rig = await Rig.make()));
+afterEach(() => rig.close());
+
+async function claimed(role: Role): Promise<Attachment> {
+  const owner = {
+    namespace: 'default',
+    workflowId: 'copy/file:from',
+    firstRunId: 'run',
+    hostId: 'test',
+    destination: VOLUMES.destination,
+  };
+  const accessMode = role === 'source' ? 'ro' : 'rw';
+  const attachment: Attachment = { id: role, volume: VOLUMES[role], role, accessMode, owner };
+  const info = { driverVolumeType: 'local' as const, data: {} };
+  await writeClaim(rig.state.dirs.claims, { attachment, info });
+  return attachment;
+}
+
+it('verifyCopy parks at a place that cannot be read, however far each attempt had come', async () => {
+  const file = await rig.file('b', 4 * MIB, 7);
+  const ends = { source: await rig.file('a', 4 * MIB, 7), destination: await rig.loop(file) };
+  const plan = await rig.plan(ends);
+  await truncate(file.path, 2 * MIB);
+  await exec('blockdev', ['--flushbufs', ends.destination.path]);
+  const attachments = {
+    source: await claimed('source'),
+    destination: await claimed('destination'),
+  };
+  const limits = { ...DEFAULT_LIMITS, patienceSeconds: 0 };
+  const input: VerifyCopyInput = { plan, ends, attachments, limits };
+  const activities = createCopyActivities({ state: rig.state, log: rig.log } as HostContext);
+
+  let heartbeatDetails: unknown;
+  const codes: unknown[] = [];
+  for (let attempt = 1; attempt <= STALL_ATTEMPTS + 1; attempt += 1) {
+    const environment = new MockActivityEnvironment({ attempt, heartbeatDetails });
+    environment.on('heartbeat', (details: unknown) => (heartbeatDetails = details));
+    const run = environment.run((given: VerifyCopyInput) => activities.verifyCopy(given), input);
+    codes.push(await run.catch((error: unknown) => (error as { code: string }).code));
+  }
+  expect((heartbeatDetails as VerifyProgress).bytesCompared).toBe(2 * MIB);
+  expect(codes).toEqual([
+    ...Array<string>(STALL_ATTEMPTS).fill('DestinationUnreadable'),
+    'VerifyStalled',
+  ]);
+});

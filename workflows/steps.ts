@@ -20,14 +20,16 @@ export class MoveRequested extends Error {
 export type StepNames = {
   /** For example `source.connectVolume`; what people decide about. */
   name: string;
-  /** Volume or host, for the summary beside the activity in the UI. */
+  /** Volume or host, for the summary beside the activity in the UI, after the role. */
   about: string;
   /** Default: every fault is parked or fails. */
   onFault?: OnFault;
 };
 
+/** Stands beside the verb, so that it names only what the verb is done to. */
 function summaryOf({ name, about }: Pick<StepNames, 'name' | 'about'>): string {
-  return `${name.split('.').at(-1)}: ${about}`;
+  const [role, verb] = name.split('.');
+  return verb === undefined ? about : `${role} ${about}`;
 }
 
 async function park(

@@ -44,10 +44,14 @@ async function ownerLives(client: Client, { owner }: Attachment): Promise<boolea
   return isOpen && found.raw.workflowExecutionInfo?.firstRunId === owner.firstRunId;
 }
 
-/** A release that ended with something held was decided so by a person: it is not repeated. */
+/** How long a decision to leave something held stands before a person is asked anew. */
+const HOLD_MILLISECONDS = 24 * 3600 * 1000;
+
+/** A release that ended with something held was decided so by a person, who is not asked at once. */
 async function decidedToHold(client: Client, id: string): Promise<boolean> {
   const found = await describe(client, id);
   if (found?.status.name !== 'COMPLETED') return false;
+  if (Date.now() - (found.closeTime?.getTime() ?? 0) > HOLD_MILLISECONDS) return false;
   const held = (await client.workflow.getHandle(id).result()) as Held[];
   return held.length > 0;
 }

@@ -37,7 +37,7 @@ export function addDecideCommand(program: Command): void {
     .argument('<step>', 'the parked step as `dray show` prints it')
     .addArgument(new Argument('<decision>', 'what to do').choices([...WORDS.keys()]))
     .description('decide about a step that waits for a person')
-    .requiredOption('--reason <text>', 'kept in the history and in the report')
+    .requiredOption('--reason <text>', 'required; kept in the history and in the report')
     .option('--host <id>', 'for move: the host to go on with')
     .addOption(new Option('--host-is-off', 'for force: you state that the host is powered off'))
     .action(

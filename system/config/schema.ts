@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { DEFAULT_LIMITS } from '../../contract/limits.ts';
 import { BACKEND_NAME, VOLUME_ID } from '../../contract/volume.ts';
@@ -57,6 +57,18 @@ export const configSchema = z.strictObject({
       z.string().regex(BACKEND_NAME, 'must be lower case letters, digits and -'),
       z.discriminatedUnion('type', [fileBackend, tgtBackend]),
     )
+    .superRefine((backends, context) => {
+      // Locks go by backend and volume: under two names one volume would have two of them.
+      const names = new Map<string, string>();
+      for (const [name, { host, root }] of Object.entries(backends)) {
+        const place = `${host ?? ''} ${resolve(root)}`;
+        const other = names.get(place);
+        const message = `backend ${other} has this directory already`;
+        if (other !== undefined)
+          context.addIssue({ code: 'custom', path: [name, 'root'], message });
+        names.set(place, name);
+      }
+    })
     .default({}),
   iscsi: z
     .strictObject({

@@ -110,6 +110,14 @@ describe('settings', () => {
     expect(documentOf(run).error.message).toContain(file);
   });
 
+  it('two backends on one directory are refused', async () => {
+    const one = '{ type: file, root: /srv/one }';
+    const file = await configFile(`backends: { a: ${one}, b: { type: file, root: /srv/one/ } }\n`);
+    const run = await dray(['config', '--config', file, '--json']);
+    expect(run.status).toBe(2);
+    expect(documentOf(run).error.message).toContain('backend a has this directory already');
+  });
+
   it('an unreadable file is named', async () => {
     const run = await dray(['--config', directory, 'config', '--json']);
     expect(run.status).toBe(2);

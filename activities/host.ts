@@ -1,6 +1,5 @@
 import type {
   Attachment,
-  ConnectionInfo,
   ConnectorProperties,
   Device,
   DeviceIdentity,
@@ -13,19 +12,10 @@ import { formatVolume } from '../contract/volume.ts';
 import { assertUnused } from '../connectors/device-use.ts';
 import { fenceCopier } from '../copy/lease.ts';
 import { planCopy } from '../copy/plan.ts';
-import { type Claim, readClaim, removeClaim, writeClaim } from '../system/claims.ts';
+import { readClaim, removeClaim, writeClaim } from '../system/claims.ts';
 import { unsealConnection } from '../system/seal.ts';
 import { assertClaimed, claimOf, type ClaimedPair } from './claimed.ts';
 import type { HostContext } from './context.ts';
-
-/** The claim of a connected attachment, its connection info opened. */
-async function connected(
-  { state }: HostContext,
-  attachment: Attachment,
-): Promise<{ claim: Claim; info: ConnectionInfo }> {
-  const claim = await claimOf(state, attachment);
-  return { claim, info: await unsealConnection(state.dirs.keys, attachment.id, claim.info) };
-}
 
 /** The steps on `host/<id>`: attach, detach, plan and fence. */
 export function createHostActivities(host: HostContext) {
@@ -51,7 +41,8 @@ export function createHostActivities(host: HostContext) {
     /** Size, serial and use are looked at before anything is written. */
     async proveDevice(input: { attachment: Attachment; device: Device }): Promise<DeviceIdentity> {
       const { attachment, device } = input;
-      const { info } = await connected(host, attachment);
+      const claim = await claimOf(host.state, attachment);
+      const info = await unsealConnection(keys, attachment.id, claim.info);
       const connector = host.connectors[info.driverVolumeType];
       const identity = await connector.identify(attachment, info, device);
       const wrong = (because: string): DrayError => {

@@ -1,13 +1,12 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { O_PATH } from '../system/open-flags.ts';
 
 /** A process that has a file open. */
 export type User = { pid: number; command: string; writes: boolean };
 
 /** Access mode bits of open(2)'s flags: 0 is O_RDONLY. */
 const O_ACCMODE = 0o3;
-/** A descriptor that points at a file without having it open: nothing can be read or written. */
-const O_PATH = 0o10000000;
 
 /**
  * Names of the descriptors that lead to the path. Synchronous: of the many thousands of a busy host

@@ -8,6 +8,7 @@ import type { Role, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
 import { formatDeviceNumber } from '../system/block-device.ts';
+import { O_PATH } from '../system/open-flags.ts';
 import { within } from '../system/within.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
 import { LOST_ERRNOS } from './errnos.ts';
@@ -20,9 +21,6 @@ import { LOST_ERRNOS } from './errnos.ts';
 export type OpenEnds = { source: FileHandle; destination: FileHandle; close(): Promise<void> };
 
 export type CopyVolumes = { source: VolumeRef; destination: VolumeRef };
-
-/** O_PATH of open(2), the same number on every architecture that Node runs on; Node names it not. */
-const O_PATH = 0o10000000;
 
 const OPEN_SECONDS = 10;
 /** A copier that was just ended gives its claim back within this time. */

@@ -51,8 +51,6 @@ type Attempt = {
 
 async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Promise<void> {
   const { plan, ends, volumes, signal } = run;
-  const startedAt = performance.now();
-  await at.journal.started(range);
   const silence = new Silence(silenceSeconds(range, run.limits));
   const stop = AbortSignal.any([signal, silence.signal]);
   const outcome = await ENGINES[plan.engine.value]
@@ -64,12 +62,7 @@ async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Prom
       silence.end();
       at.report.ended();
     });
-  if (outcome.flushed) {
-    await at.journal.flushed(range);
-    at.report.recorded(at.journal.checkpoint.flushed);
-    await at.throttle.pacer?.settle(range.length, startedAt, signal);
-    return;
-  }
+  if (outcome.flushed) return;
   const volume = formatVolume(volumes.destination);
   if (!holdsLease(lease)) throw new DrayError('CopierFenced', { volume });
   await at.journal.stopped(range, outcome.moved);
@@ -79,6 +72,7 @@ async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Prom
 }
 
 async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promise<void> {
+  const { signal } = run;
   const open = await openForCopy(run.ends, run.volumes);
   const { bytesTotal } = run.plan;
   const report = new ProgressReport(journal.checkpoint, bytesTotal, run.onProgress);
@@ -87,11 +81,17 @@ async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promis
     try {
       const start = copierStarter(lease, open, throttle.group);
       const attempt = { run, lease, journal, report, throttle, start };
-      for (;;) {
-        run.signal.throwIfAborted();
-        const range = journal.next(throttle.mostBytes);
-        if (range === undefined) return;
+      const { mostBytes, pacer } = throttle;
+      let range = await journal.begin(mostBytes);
+      while (range !== undefined) {
+        if (signal.aborted) await journal.stopped(range, 0);
+        signal.throwIfAborted();
+        const startedAt = performance.now();
         await copyRange(attempt, range);
+        const next = await journal.flushed(range, mostBytes);
+        report.recorded(journal.checkpoint.flushed);
+        await pacer?.settle(range.length, startedAt, signal);
+        range = next;
       }
     } finally {
       await throttle.close();

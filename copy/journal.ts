@@ -42,24 +42,24 @@ export class Journal {
     return this.current;
   }
 
-  next(most: number): ByteRange | undefined {
-    return nextMissing(this.current.flushed, this.current.bytesTotal, most);
-  }
-
-  /** Before a range starts: what an earlier attempt left in doubt is now moved once more. */
-  async started(range: ByteRange): Promise<void> {
-    const doubted = this.current.running;
+  /**
+   * The first range to copy, at most `most` bytes of it; undefined when none is missing. What an
+   * earlier attempt left in doubt is moved once more.
+   */
+  async begin(most: number): Promise<ByteRange | undefined> {
+    const { running: doubted } = this.current;
     const again = doubted === undefined ? 0 : (doubted.moved ?? doubted.length);
     const bytesCopiedAgain = this.current.bytesCopiedAgain + again;
-    await this.save({ ...this.current, bytesCopiedAgain, running: range });
+    return this.go({ ...this.current, bytesCopiedAgain }, most);
   }
 
-  /** After its flush, and before anybody is told. */
-  async flushed(range: ByteRange): Promise<void> {
-    const rest = { ...this.current };
-    delete rest.running;
+  /**
+   * After a range's flush, and before anybody is told. Answers the next range, whose start is
+   * written down with it: each write costs two flushes of the disk that is being copied to.
+   */
+  async flushed(range: ByteRange, most: number): Promise<ByteRange | undefined> {
     const flushed = addRange(this.current.flushed, range);
-    await this.save({ ...rest, flushed, idleAttempts: 0 });
+    return this.go({ ...this.current, flushed, idleAttempts: 0 }, most);
   }
 
   /** The range ended early, and its program could say how far it came. */
@@ -86,6 +86,14 @@ export class Journal {
     const waited = Math.round(seconds);
     const stalled = { attempts: idleAttempts, seconds: waited, because: error.message };
     return new DrayError('CopyStalled', stalled, { cause: error });
+  }
+
+  private async go(checkpoint: Checkpoint, most: number): Promise<ByteRange | undefined> {
+    const running = nextMissing(checkpoint.flushed, checkpoint.bytesTotal, most);
+    const rest = { ...checkpoint };
+    delete rest.running;
+    await this.save(running === undefined ? rest : { ...rest, running });
+    return running;
   }
 
   private async save(checkpoint: Checkpoint): Promise<void> {

@@ -16,10 +16,12 @@ const UNITS: Record<string, number> = {
 /** Bytes of `10GiB`, `512MiB` or `1048576`; the reason in words when it is neither. */
 function parseBytes(text: string): number | string {
   const [, digits, unit = ''] = /^(\d+)\s?([A-Za-z]*)$/.exec(text) ?? [];
-  if (digits === undefined) return 'it is not a whole number with a unit';
+  if (digits === undefined)
+    return `"${text}" is not a whole number of bytes, nor one with a unit as in 10GiB`;
   const factor = UNITS[unit];
-  if (factor === undefined)
-    return `its unit is not one of ${Object.keys(UNITS).slice(1).join(', ')}`;
+  if (factor === undefined) {
+    return `unit "${unit}" is not one of ${Object.keys(UNITS).slice(1).join(', ')}`;
+  }
   const bytes = Number(digits) * factor;
   return Number.isSafeInteger(bytes) ? bytes : 'it is too large';
 }

@@ -3,18 +3,14 @@ import { DrayError } from '../contract/errors.ts';
 import { type Decision, type DecisionKind, DECISIONS } from '../contract/messages.ts';
 import { readWorkflowId } from './arguments.ts';
 import { perform } from './command.ts';
-import { decisionWord } from './render/copy.ts';
 
 type Options = { reason: string; host?: string; hostIsOff?: true };
 
-const WORDS = new Map(DECISIONS.map((kind): [string, DecisionKind] => [decisionWord(kind), kind]));
-
 /** @throws BadOption */
-function readDecision(step: string, word: string, options: Options): Decision {
+function readDecision(step: string, decision: DecisionKind, options: Options): Decision {
   const { reason, host, hostIsOff } = options;
-  const decision = WORDS.get(word) ?? 'retry';
   if ((decision === 'move') !== (host !== undefined)) {
-    const because = decision === 'move' ? 'move needs it' : `${word} does not take it`;
+    const because = decision === 'move' ? 'move needs it' : `${decision} does not take it`;
     throw new DrayError('BadOption', { option: '--host', because });
   }
   if (hostIsOff === true && decision !== 'force') {
@@ -35,14 +31,15 @@ export function addDecideCommand(program: Command): void {
     .command('decide')
     .argument('<id>', 'workflow id, or backend:id of the source')
     .argument('<step>', 'the parked step as `dray show` prints it')
-    .addArgument(new Argument('<decision>', 'what to do').choices([...WORDS.keys()]))
+    .addArgument(new Argument('<decision>', 'what to do').choices(DECISIONS))
     .description('decide about a step that waits for a person')
     .requiredOption('--reason <text>', 'required; kept in the history and in the report')
     .option('--host <id>', 'for move: the host to go on with')
     .addOption(new Option('--host-is-off', 'for force: you state that the host is powered off'))
     .action(
       perform<Options>(async ({ config }, options, id = '', step = '', word = '') => {
-        const decision = readDecision(step, word, options);
+        // The parser lets no other word through.
+        const decision = readDecision(step, word as DecisionKind, options);
         const workflowId = readWorkflowId(id);
         const { withClient } = await import('./temporal/with-client.ts');
         const { decide } = await import('./temporal/decide.ts');

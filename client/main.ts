@@ -14,7 +14,7 @@ function usageError(error: CommanderError): DrayError | undefined {
     error.code === 'commander.help'
       ? 'a command is missing'
       : error.message.replace(/^error: /, '');
-  return new DrayError('BadOption', { option: 'dray', because }, { cause: error });
+  return new DrayError('BadOption', { option: 'command line', because }, { cause: error });
 }
 
 async function main(argv: string[]): Promise<void> {

@@ -154,7 +154,9 @@ export const catalogue = {
   StateDamaged: {
     class: 'operator',
     sentence: 'file {path} is damaged: {because}',
-    whatToDo: 'Restore it or, if its contents are known not to matter, remove it.',
+    whatToDo:
+      'Restore it. Remove it only when nothing needs it: a reservation, for example, when ' +
+      '`dray list` shows no copy of its volume.',
   },
   WorkerSuperseded: {
     class: 'retry',
@@ -282,12 +284,12 @@ export const catalogue = {
   SourceUnreadable: {
     class: 'operator',
     sentence: 'source {device} cannot be read: {because}',
-    whatToDo: 'Repair the source, then decide `retry`, or `rollBack`.',
+    whatToDo: 'Repair the source, then decide `retry`, or `roll-back`.',
   },
   DestinationFull: {
     class: 'operator',
     sentence: 'destination {device} is full: {because}',
-    whatToDo: 'Make room on its storage, then decide `retry`, or `rollBack`.',
+    whatToDo: 'Make room on its storage, then decide `retry`, or `roll-back`.',
   },
   DestinationUnwritable: {
     class: 'retry',
@@ -307,7 +309,7 @@ export const catalogue = {
   VerifyFailed: {
     class: 'operator',
     sentence: 'destination differs from source at byte {offset}',
-    whatToDo: 'Do not use the destination. Decide `retry` to compare again, or `rollBack`.',
+    whatToDo: 'Do not use the destination. Decide `retry` to compare again, or `roll-back`.',
   },
   MoveImpossible: {
     class: 'user',

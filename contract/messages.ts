@@ -1,7 +1,7 @@
 import type { Held } from './copy.ts';
 
 /** What a person may decide about a parked step. */
-export const DECISIONS = ['retry', 'skip', 'force', 'rollBack', 'move'] as const;
+export const DECISIONS = ['retry', 'skip', 'force', 'roll-back', 'move'] as const;
 export type DecisionKind = (typeof DECISIONS)[number];
 
 /** Argument of the Update `decide` and of the Signal `decideBySignal`. */

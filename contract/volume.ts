@@ -3,8 +3,9 @@ export type VolumeRef = { backend: string; id: string };
 
 /** A block volume as its backend describes it. */
 export type Volume = VolumeRef & {
+  /** 0 in a list where it is not known, as for one that is `damaged`. */
   sizeBytes: number;
-  /** The backend's own word for the volume's state, for example `available`. */
+  /** The backend's own word for its state, for example `available`; `damaged` where a file is. */
   state: string;
   /** True while the volume was never writable since it was created, so that it reads as zeros. */
   neverWritten: boolean;

@@ -1,6 +1,6 @@
 import { DrayError } from '../contract/errors.ts';
 import type { ByteRange, CopyPlan } from '../contract/copy.ts';
-import { type TimeLimits, STALL_ATTEMPTS } from '../contract/limits.ts';
+import type { TimeLimits } from '../contract/limits.ts';
 import { assertCurrent } from '../system/epoch.ts';
 import {
   type Checkpoint,
@@ -10,6 +10,7 @@ import {
 } from './checkpoint.ts';
 import { holdsLease, type Lease } from './lease.ts';
 import { addRange, nextMissing } from './ranges.ts';
+import { stalled } from './stall.ts';
 
 /** One attempt's way to write the checkpoint down; refused once another attempt has the lease. */
 export class Journal {
@@ -78,14 +79,11 @@ export class Journal {
    * without a flushed byte. The count then starts anew, for the attempt a person decides on.
    */
   async judge(error: DrayError, limits: TimeLimits): Promise<DrayError> {
-    const { idleAttempts, idleSince } = this.current;
-    const seconds = (Date.now() - idleSince) / 1000;
-    const mayTryAgain = idleAttempts < STALL_ATTEMPTS || seconds < limits.patienceSeconds;
-    if (mayTryAgain || error.class !== 'retry') return error;
+    const { idleAttempts: attempts, idleSince: since } = this.current;
+    const stall = stalled('CopyStalled', error, { attempts, since }, limits);
+    if (stall === undefined) return error;
     await this.save({ ...this.current, idleAttempts: 0 });
-    const waited = Math.round(seconds);
-    const stalled = { attempts: idleAttempts, seconds: waited, because: error.message };
-    return new DrayError('CopyStalled', stalled, { cause: error });
+    return stall;
   }
 
   private async go(checkpoint: Checkpoint, most: number): Promise<ByteRange | undefined> {

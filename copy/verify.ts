@@ -8,7 +8,7 @@ import type {
   VerifyResult,
 } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
-import { STALL_ATTEMPTS, type TimeLimits } from '../contract/limits.ts';
+import type { TimeLimits } from '../contract/limits.ts';
 import type { Role } from '../contract/volume.ts';
 import { DdStatus } from './dd-status.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
@@ -18,6 +18,7 @@ import { failedEnd } from './failed-end.ts';
 import { Rate } from './rate.ts';
 import { answersReads } from './probe.ts';
 import { Silence, silenceSeconds } from './silence.ts';
+import { stalled } from './stall.ts';
 import { stuckError, supervise } from './supervise.ts';
 
 export type VerifyRun = {
@@ -150,18 +151,11 @@ async function dropCache(role: Role, fd: number, run: VerifyRun): Promise<void> 
   if (status !== 0) throw deviceLost(role, run.ends[role], 'its page cache cannot be dropped');
 }
 
-/**
- * VerifyStalled once there were enough attempts and patience without a byte compared: it is parked
- * then. A lost device is mended by the workflow, which counts by itself.
- */
+/** VerifyStalled in time; a lost device is mended by the workflow, which counts by itself. */
 function judge(error: unknown, progress: VerifyProgress, { attempt, limits }: VerifyRun): unknown {
-  const isMended = error instanceof DrayError && error.code === 'DeviceLost';
-  if (!(error instanceof DrayError) || error.class !== 'retry' || isMended) return error;
-  const attempts = attempt - progress.progressAttempt;
-  const seconds = Math.round((Date.now() - progress.progressAt) / 1000);
-  if (attempts < STALL_ATTEMPTS || seconds < limits.patienceSeconds) return error;
-  const stalled = { attempts, seconds, because: error.message };
-  return new DrayError('VerifyStalled', stalled, { cause: error });
+  if (!(error instanceof DrayError) || error.code === 'DeviceLost') return error;
+  const idle = { attempts: attempt - progress.progressAttempt, since: progress.progressAt };
+  return stalled('VerifyStalled', error as DrayError, idle, limits) ?? error;
 }
 
 /** Compares range by range; `onProgress` gets how far it came after each. */

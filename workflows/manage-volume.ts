@@ -1,5 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { BackendActivities } from '../activities/backend.ts';
+import { describeError } from '../contract/errors.ts';
 import { backendQueue } from '../contract/queues.ts';
 import { formatVolume } from '../contract/volume.ts';
 import type { VolumeCommand, VolumeCommandResult } from '../contract/workflows.ts';
@@ -26,7 +27,9 @@ async function perform(command: VolumeCommand): Promise<VolumeCommandResult> {
     case 'list':
       return activities.listVolumes();
     case 'delete':
-      await activities.deleteVolume(command.volume);
+      if ((await activities.deleteVolume(command.volume)) === 'alreadyGone') {
+        throw failureOf(describeError('VolumeNotFound', { volume: about, backend }));
+      }
       return [];
   }
 }

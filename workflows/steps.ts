@@ -66,10 +66,10 @@ export async function forward<A, T>(
       if (handling === 'handOn') throw new HandedOn(fault);
       if (fault.class === 'user' || fault.class === 'bug') throw failureOf(fault);
       const skip = step.optional === true ? (['skip'] as const) : [];
-      const decision = await park(run, step, fault, ['retry', ...skip, 'rollBack', 'move']);
+      const decision = await park(run, step, fault, ['retry', ...skip, 'roll-back', 'move']);
       if (decision.decision === 'skip') return undefined;
       if (decision.decision === 'move') throw new MoveRequested(decision.host as string);
-      if (decision.decision === 'rollBack') {
+      if (decision.decision === 'roll-back') {
         throw failureOf(fault, `${fault.message}; rolled back by decision: ${decision.reason}`);
       }
       if (handling === 'parkThenHandOn') throw new HandedOn(fault);

@@ -10,11 +10,15 @@ export type Snapshot = {
   /** Missing as long as nobody knows: no total, no percent. */
   total?: number;
   attempt: number;
+  /** False between two attempts: nothing is on its way then. */
+  running: boolean;
+  /** Why the last attempt failed. */
+  lastFailure?: string;
 };
 
 /** From the data step that runs now. */
 export function snapshotOf(described: Described, rate: Rate): Snapshot {
-  const step = described.steps.find(({ beat }) => beat !== undefined);
+  const step = described.steps.find(({ beat }) => beat !== undefined) ?? described.steps[0];
   const { bytesFlushed, bytesCompared, bytesTotal } = step?.beat?.progress ?? {};
   const done = bytesCompared ?? bytesFlushed ?? 0;
   if (step?.beat !== undefined && bytesTotal !== undefined) rate.add(step.beat, done);
@@ -23,15 +27,18 @@ export function snapshotOf(described: Described, rate: Rate): Snapshot {
     done,
     ...(bytesTotal === undefined ? {} : { total: bytesTotal }),
     attempt: step?.attempt ?? 1,
+    running: step?.running ?? false,
+    ...(step?.lastFailure === undefined ? {} : { lastFailure: step.lastFailure }),
   };
 }
 
 /** Everything but the bar, in words. */
 export function renderSnapshot(snapshot: Snapshot, rate: Rate): string {
-  const { phase, done, total, attempt } = snapshot;
-  if (total === undefined) return phase;
-  const { bytesPerSecond } = rate;
-  const again = attempt > 1 ? `, attempt ${attempt}` : '';
+  const { phase, done, total, attempt, running, lastFailure } = snapshot;
+  const failed = lastFailure === undefined ? '' : `: ${lastFailure}`;
+  const again = attempt > 1 ? `, attempt ${attempt}${failed}` : '';
+  if (total === undefined) return `${phase}${again}`;
+  const bytesPerSecond = running ? rate.bytesPerSecond : undefined;
   const speed = bytesPerSecond === undefined ? '' : `, ${renderBytes(bytesPerSecond)}/s`;
   const eta =
     bytesPerSecond === undefined || done >= total

@@ -3,19 +3,13 @@ import type { DecisionKind, ParkedStep } from '../../contract/messages.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import { renderBytes } from './quantities.ts';
 
-/** As the command line writes a decision. */
-export function decisionWord(decision: DecisionKind): string {
-  return decision === 'rollBack' ? 'roll-back' : decision;
-}
-
 const EXTRA: Partial<Record<DecisionKind, string>> = {
   move: ' --host HOST',
   force: ' [--host-is-off]',
 };
 
 function renderDecision(workflowId: string, step: string, decision: DecisionKind): string {
-  const word = decisionWord(decision);
-  return `  dray decide ${workflowId} ${step} ${word}${EXTRA[decision] ?? ''} --reason '…'`;
+  return `  dray decide ${workflowId} ${step} ${decision}${EXTRA[decision] ?? ''} --reason '…'`;
 }
 
 /** Why a step waits, and the commands that decide about it, ready to type. */

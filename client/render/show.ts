@@ -1,21 +1,20 @@
 import type { PendingStep } from '../temporal/describe.ts';
 import type { Shown } from '../temporal/show.ts';
-import { decisionWord, renderHeld, renderParked, renderReport } from './copy.ts';
+import { renderHeld, renderParked, renderReport } from './copy.ts';
 import { renderError } from './error.ts';
 import { renderBytes } from './quantities.ts';
 
-function renderStep({
-  activity,
-  attempt,
-  running,
-  worker,
-  lastFailure,
-  beat,
-}: PendingStep): string {
+function renderWhere({ running, worker, retryAt }: PendingStep): string {
+  if (running) return `on ${worker}`;
+  return retryAt === undefined ? 'waits for a worker' : `begins at ${retryAt.toISOString()}`;
+}
+
+function renderStep(step: PendingStep): string {
+  const { activity, attempt, lastFailure, beat } = step;
   const { bytesFlushed, bytesCompared, bytesTotal } = beat?.progress ?? {};
   const done = bytesCompared ?? bytesFlushed;
   return [
-    `step ${activity}, attempt ${attempt}, ${running ? `on ${worker}` : 'waits for a worker'}`,
+    `step ${activity}, attempt ${attempt}, ${renderWhere(step)}`,
     ...(done === undefined || bytesTotal === undefined
       ? []
       : [`  ${renderBytes(done)} of ${renderBytes(bytesTotal)}`]),
@@ -40,7 +39,7 @@ export function renderShown(shown: Shown): string {
     ...shown.steps.map(renderStep),
     ...(state === 'running' ? (status?.parked ?? []) : []).map((p) => renderParked(workflowId, p)),
     ...(status?.decisions ?? []).map(
-      (d) => `decided ${d.at}: ${d.step} ${decisionWord(d.decision)}: ${d.reason}`,
+      (d) => `decided ${d.at}: ${d.step} ${d.decision}: ${d.reason}`,
     ),
     ...(end?.report === undefined ? [] : [renderReport(end.report)]),
     ...(end?.failure === undefined ? [] : [renderError(end.failure)]),

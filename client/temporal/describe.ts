@@ -1,5 +1,5 @@
 import { type Client, defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/client';
-import { tsToDate } from '@temporalio/common/lib/time.js';
+import { tsToDate, tsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { CopyProgress, VerifyProgress } from '../../contract/copy.ts';
 import { DrayError } from '../../contract/errors.ts';
@@ -13,6 +13,8 @@ export type PendingStep = {
   activity: string;
   attempt: number;
   running: boolean;
+  /** When the next attempt begins, after one that failed. */
+  retryAt?: Date;
   /** The worker that has it, or had it last. */
   worker?: string;
   lastFailure?: string;
@@ -35,11 +37,12 @@ function beatOf({ heartbeatDetails, lastHeartbeatTime }: Pending): Beat | undefi
 
 function stepOf(pending: Pending): PendingStep {
   const beat = beatOf(pending);
-  const { lastWorkerIdentity: worker, lastFailure } = pending;
+  const { lastWorkerIdentity: worker, lastFailure, nextAttemptScheduleTime: next } = pending;
   return {
     activity: pending.activityType?.name ?? '',
     attempt: pending.attempt ?? 1,
     running: pending.state !== PENDING_ACTIVITY_STATE_SCHEDULED,
+    ...(next && tsToMs(next) > Date.now() ? { retryAt: tsToDate(next) } : {}),
     ...(worker ? { worker } : {}),
     ...(lastFailure?.message ? { lastFailure: lastFailure.message } : {}),
     ...(beat === undefined ? {} : { beat }),

@@ -58,7 +58,9 @@ export class VolumeRoot {
 
   async list(): Promise<Volume[]> {
     await this.uuid();
-    return Promise.all((await this.#volumes.list()).map((volume) => this.#describe(volume)));
+    const ids = await this.#volumes.ids();
+    const found = await Promise.all(ids.map((id) => this.#find(id)));
+    return found.filter((volume) => volume !== undefined);
   }
 
   async create(id: string, sizeBytes: number): Promise<Volume> {
@@ -131,6 +133,19 @@ export class VolumeRoot {
       this.context.log.error('a reservation cannot be read', { backend: this.backend, error });
     });
     return held.map((reservation) => reservation.attachment);
+  }
+
+  /** One with a damaged file is told as such and hides no other. */
+  async #find(id: string): Promise<Volume | undefined> {
+    const { backend } = this;
+    try {
+      const volume = await this.#volumes.find(id);
+      return volume === undefined ? undefined : await this.#describe(volume);
+    } catch (error) {
+      if (!(error instanceof DrayError) || error.code !== 'StateDamaged') throw error;
+      this.context.log.error('a volume cannot be described', { volume: `${backend}:${id}`, error });
+      return { backend, id, sizeBytes: 0, state: 'damaged', neverWritten: false };
+    }
   }
 
   async #describe(volume: StoredVolume): Promise<Volume> {

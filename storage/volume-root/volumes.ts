@@ -74,12 +74,11 @@ export class VolumeStore {
     return found;
   }
 
-  async list(): Promise<StoredVolume[]> {
+  async ids(): Promise<string[]> {
     const names = await readdir(this.directory);
     const ids = names.filter((n) => n.endsWith('.raw')).map((n) => n.slice(0, -'.raw'.length));
     const all = new Set([...ids.filter((id) => VOLUME_ID.test(id)), ...Object.keys(this.devices)]);
-    const found = await Promise.all([...all].sort().map((id) => this.find(id)));
-    return found.filter((volume) => volume !== undefined);
+    return [...all].sort();
   }
 
   /** The file is there before its metadata: a crash between leaves a volume that counts as written. */

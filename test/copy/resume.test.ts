@@ -72,6 +72,19 @@ it('an abort waits for the copier, throws its reason and keeps what was flushed'
   expect(await digest(both.destination.path)).toBe(await digest(both.source.path));
 });
 
+it('a copy that is stopped between two ranges has nothing to move again', async () => {
+  const both = await ends(4 * MIB);
+  const paced = { value: 'paced' as const, because: 'the test wants a wait behind each range' };
+  const plan = { ...(await rig.plan(both, { bytesPerSecond: 2 * MIB })), throttle: paced };
+  const abort = new AbortController();
+  const run = rig.run(plan, both, { signal: abort.signal });
+  run.onProgress = ({ bytesFlushed }) => {
+    if (bytesFlushed > 0) abort.abort(new Error('stop it'));
+  };
+  await expect(runCopy(run)).rejects.toThrow('stop it');
+  expect(await runCopy(rig.run(plan, both))).toMatchObject({ attempts: 2, bytesCopiedAgain: 0 });
+});
+
 describe('what a copy goes on from', () => {
   const half = [{ offset: 0, length: 2 * MIB }];
   const heartbeat = {

@@ -69,7 +69,7 @@ for (const [done, source, destination] of [
 }
 
 type Call = { done: string; args?: string[]; config?: (rig: Drayage) => string; says: RegExp[] };
-const copy = ['tgt:source', 'tgt:destination'];
+const copy = ['copy', 'tgt:source', 'tgt:destination'];
 const calls: Call[] = [
   ...['0', '-1', '1.5M', '1Q'].map((size) => ({
     done: `block size ${size}`,
@@ -78,10 +78,19 @@ const calls: Call[] = [
   })),
   {
     done: 'unknown backend',
-    args: ['nowhere:source', 'tgt:destination'],
+    args: ['copy', 'nowhere:source', 'tgt:destination'],
     says: [/UnknownBackend/, /nowhere/],
   },
-  { done: 'source = destination', args: ['tgt:source', 'tgt:source'], says: [/SameVolume/] },
+  {
+    done: 'source = destination',
+    args: ['copy', 'tgt:source', 'tgt:source'],
+    says: [/SameVolume/],
+  },
+  {
+    done: 'deleting an unknown volume',
+    args: ['volume', 'delete', 'tgt:nothing'],
+    says: [/VolumeNotFound/, /tgt:nothing/],
+  },
   {
     done: 'configuration cannot be read',
     config: () => '/nonexistent.yaml',
@@ -95,12 +104,19 @@ const calls: Call[] = [
 ];
 for (const { done, args = copy, config, says } of calls) {
   fault(
-    { part, done, step: 'dray copy', setup: 'command line', expected: 'exit 2', untouched: true },
+    {
+      part,
+      done,
+      step: `dray ${args[0]}`,
+      setup: 'command line',
+      expected: 'exit 2',
+      untouched: true,
+    },
     async (rig) => {
       await writeFile(join(rig.directory, 'bad.yaml'), 'colour: blue\n');
       const main = join(inject('dist'), 'client', 'main.js');
       const file = config?.(rig) ?? rig.worker.settings.configFile;
-      const argv = [main, '--config', file, 'copy', ...args, '--json'];
+      const argv = [main, '--config', file, ...args, '--json'];
       const { exitCode, stdout, stderr } = await execa(process.execPath, argv, { reject: false });
       for (const words of says) expect(stdout).toMatch(words);
       return { outcome: `exit ${exitCode}`, message: stderr };

@@ -74,7 +74,7 @@ async function smallStorage(): Promise<string> {
   await execa('mount', ['-t', 'tmpfs', '-o', 'size=44m', 'tmpfs', storage]);
   return storage;
 }
-for (const decision of ['retry', 'rollBack'] as const) {
+for (const decision of ['retry', 'roll-back'] as const) {
   fault(
     {
       part,
@@ -84,7 +84,7 @@ for (const decision of ['retry', 'rollBack'] as const) {
       expected:
         decision === 'retry'
           ? /^parked (DestinationFull|CopyStalled), decided retry, then completed$/
-          : /^parked (DestinationFull|CopyStalled), decided rollBack, then failed \w+$/,
+          : /^parked (DestinationFull|CopyStalled), decided roll-back, then failed \w+$/,
     },
     async (rig) => {
       rig.undo(async () => {
@@ -123,12 +123,12 @@ fault(
     done: 'source read error from 20 MiB on',
     step: 'copyData',
     setup: 'one worker, own tgtd over a disk with bad sectors',
-    expected: /^parked (SourceUnreadable|CopyStalled), decided rollBack, then failed \w+$/,
+    expected: /^parked (SourceUnreadable|CopyStalled), decided roll-back, then failed \w+$/,
   },
   async (rig) => {
     rig.undo(disk.undo);
     const copy = await rig.startCopy({}, { source: rig.volume('bad') });
-    await copy.decide(await copy.parked(), 'rollBack');
+    await copy.decide(await copy.parked(), 'roll-back');
     return copy.ending();
   },
   async () => {
@@ -159,12 +159,12 @@ fault(
     done: 'dd not installed',
     step: 'destination.connectVolume',
     setup,
-    expected: 'parked ToolMissing, decided rollBack, then failed ToolMissing',
+    expected: 'parked ToolMissing, decided roll-back, then failed ToolMissing',
     untouched: true,
   },
   async (rig) => {
     const copy = await rig.startCopy();
-    await copy.decide(await copy.parked(), 'rollBack');
+    await copy.decide(await copy.parked(), 'roll-back');
     return copy.ending();
   },
   { env: (directory) => pathWithout(directory, ['dd']) },
@@ -192,12 +192,12 @@ fault(
     done: 'FUSE device missing',
     step: 'destination.createExport',
     setup,
-    expected: 'parked ProtocolUnavailable, decided rollBack, then failed ProtocolUnavailable',
+    expected: 'parked ProtocolUnavailable, decided roll-back, then failed ProtocolUnavailable',
     untouched: true,
   },
   async (rig) => {
     const copy = await rig.startCopy();
-    await copy.decide(await copy.parked(), 'rollBack');
+    await copy.decide(await copy.parked(), 'roll-back');
     return copy.ending();
   },
   { wrapper: withoutFuse },

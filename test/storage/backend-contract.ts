@@ -195,6 +195,10 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       const text = await readFile(file, 'utf8');
       await writeFile(file, text.slice(0, 20));
       expect(await backend.listReservations()).toEqual([whole]);
+      expect(await backend.listVolumes()).toMatchObject([
+        { id: 'disk1', state: 'damaged' },
+        { id: 'disk2', state: 'available', reservedBy: whole.id },
+      ]);
       await expect(backend.createExport(damaged, properties)).rejects.toMatchObject({
         code: 'StateDamaged',
       });

@@ -5,10 +5,15 @@ import { attachBare, type BareDevices } from './bare-devices.ts';
 import { timeBareDd } from './bare-dd.ts';
 import { timeDrayCopy } from './dray-copy.ts';
 import type { BenchOptions, Storage } from './options.ts';
-import { type BlockSize, ddTool, drayTool, FILE_TOOL, type Sample } from './samples.ts';
+import {
+  type BlockSize,
+  ddTool,
+  DIRECT_TOOL,
+  drayTool,
+  FILE_TOOL,
+  type Sample,
+} from './samples.ts';
 import { DESTINATION, rawFile, SOURCE, type Stage } from './stage.ts';
-
-const BLOCKS: BlockSize[] = ['1M', '64M'];
 
 type Measured = Pick<Sample, 'work' | 'tool' | 'seconds'>[];
 type Job = { tool: string; measure: () => Promise<Measured> };
@@ -38,7 +43,8 @@ async function forgetCaches(stage: Stage, storage: Storage): Promise<void> {
   }
 }
 
-function jobsOf(stage: Stage, storage: Storage, bare: BareDevices, size: string): Job[] {
+/** What is compared with each other stands in one group, so that it is measured side by side. */
+function jobsOf(stage: Stage, storage: Storage, bare: BareDevices, size: string): Job[][] {
   const dray = (tool: string, ...options: string[]): Job => ({
     tool,
     measure: async () => {
@@ -50,19 +56,29 @@ function jobsOf(stage: Stage, storage: Storage, bare: BareDevices, size: string)
       ];
     },
   });
+  const dd = (block: BlockSize): Job => ({
+    tool: ddTool(block),
+    measure: async () => [
+      { work: `copy ${size}`, tool: ddTool(block), seconds: await timeBareDd(bare, block) },
+    ],
+  });
+  const ours = (block: BlockSize): Job =>
+    dray(drayTool(block), '--engine', 'dd', '--block-size', block);
   return [
-    ...BLOCKS.map((block): Job => ({
-      tool: ddTool(block),
-      measure: async () => [
-        { work: `copy ${size}`, tool: ddTool(block), seconds: await timeBareDd(bare, block) },
-      ],
-    })),
-    ...BLOCKS.map((block) => dray(drayTool(block), '--engine', 'dd', '--block-size', block)),
-    dray(FILE_TOOL, '--engine', 'file'),
+    [dd('1M'), ours('1M'), dray(DIRECT_TOOL, '--engine', 'direct')],
+    [dd('64M'), ours('64M')],
+    [dray(FILE_TOOL, '--engine', 'file')],
   ];
 }
 
-/** Each tool once a round, in another order each time. */
+/** In another order each round: a disk that gets slower with use then favours nobody. */
+function inRound(groups: readonly Job[][], round: number): Job[] {
+  const first = round % groups.length;
+  const rotated = [...groups.slice(first), ...groups.slice(0, first)];
+  return rotated.flatMap((group) => (round % 2 === 0 ? group : group.toReversed()));
+}
+
+/** Each tool once a round. */
 export async function measureDataPath(
   stage: Stage,
   storage: Storage,
@@ -73,10 +89,9 @@ export async function measureDataPath(
   const bare = await attachBare(stage, storage);
   const samples: Sample[] = [];
   try {
-    const jobs = jobsOf(stage, storage, bare, renderBytes(options.sizeBytes));
+    const groups = jobsOf(stage, storage, bare, renderBytes(options.sizeBytes));
     for (let round = 0; round < options.rounds; round += 1) {
-      for (let turn = 0; turn < jobs.length; turn += 1) {
-        const { tool, measure } = jobs[(turn + round) % jobs.length]!;
+      for (const { tool, measure } of inRound(groups, round)) {
         note(`${storage}, round ${round + 1} of ${options.rounds}: ${tool}`);
         await forgetCaches(stage, storage);
         for (const measured of await measure()) samples.push({ storage, round, ...measured });

@@ -34,7 +34,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
   const flags = new Command('bench')
     .description('measure copies and their control plane beside bare dd, on this machine')
     .option('--size <size>', 'bytes of each volume', readSize, 2 * 2 ** 30)
-    .option('--rounds <count>', 'how often each tool copies', count, 3)
+    .option('--rounds <count>', 'how often each tool copies; even is fair', count, 4)
     .option('--copies <count>', 'copies of 1 MiB for the control plane', count, 20)
     .addOption(
       new Option('--storage <kind>', 'what lies below')

@@ -19,4 +19,5 @@ export type BlockSize = '1M' | '64M';
 
 export const ddTool = (block: BlockSize): string => `dd bs=${block}`;
 export const drayTool = (block: BlockSize): string => `dray, engine dd, ${block}`;
+export const DIRECT_TOOL = 'dray, engine direct';
 export const FILE_TOOL = 'dray, engine file';

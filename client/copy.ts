@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { parseBlockSize } from '../contract/block-size.ts';
-import type { CopyInput, CopyOptions } from '../contract/copy.ts';
+import type { CopyInput, CopyOptions, EngineName } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume } from '../contract/volume.ts';
 import type { Config } from '../system/config/schema.ts';
@@ -9,7 +9,7 @@ import { note, perform } from './command.ts';
 
 type Options = {
   host?: string;
-  engine?: 'dd' | 'file';
+  engine?: EngineName;
   blockSize?: string;
   limit?: string;
   ionice?: string;
@@ -46,7 +46,9 @@ export function addCopyCommand(program: Command): void {
     .argument('<destination>', 'backend:id')
     .description('copy a volume onto another one that exists and is at least as large')
     .option('--host <id>', 'the host that attaches both and copies (default: this host)')
-    .addOption(new Option('--engine <name>', 'what copies (default: dd)').choices(['dd', 'file']))
+    .addOption(
+      new Option('--engine <name>', 'what copies (default: dd)').choices(['dd', 'direct', 'file']),
+    )
     .option('--block-size <size>', "bytes of one request, in dd's notation (default: 1M)")
     .option('--limit <rate>', 'bandwidth limit, for example 100MiB/s')
     .option('--ionice <class[:level]>', 'realtime, best-effort or idle, as ionice(1)')

@@ -2,8 +2,11 @@ import type { Device } from './attachment.ts';
 import type { TimeLimits } from './limits.ts';
 import type { VolumeRef } from './volume.ts';
 
-/** Which program moves the bytes: GNU dd, or plain file reads and writes where dd cannot open. */
-export type EngineName = 'dd' | 'file';
+/**
+ * Which program moves the bytes: GNU dd, one of our own with several lanes at once, or plain file
+ * reads and writes where dd cannot open.
+ */
+export type EngineName = 'dd' | 'direct' | 'file';
 
 /** Best effort by the I/O scheduler (ionice(1)): 1 realtime, 2 best effort, 3 idle. */
 export type IoPriority = { class: 1 | 2 | 3; level?: number };
@@ -45,8 +48,12 @@ export type CopyPlan = {
   bytesTotal: number;
   /** Bytes of one request. */
   blockBytes: number;
-  /** Bytes between two flushes, each recorded as done: the most that is copied again. */
+  /** The most bytes that are in doubt at any time, and so the most that is copied again. */
   rangeBytes: number;
+  /** Bytes that one lane works on at a time, of the engine `direct` and of verify. */
+  chunkBytes: number;
+  /** Lanes of the engine `direct` and of verify. */
+  lanes: number;
   /** O_DIRECT on each side, as probed. */
   sourceDirect: Reasoned<boolean>;
   destinationDirect: Reasoned<boolean>;

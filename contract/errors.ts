@@ -306,6 +306,11 @@ export const catalogue = {
     sentence: 'copier ended with {status}: {stderr}',
     whatToDo: 'The copy goes on where the last flushed range ended.',
   },
+  ReaderFailed: {
+    class: 'retry',
+    sentence: 'the comparison ended early, with {status}: {stderr}',
+    whatToDo: 'Nothing: it goes on where it stopped.',
+  },
   VerifyFailed: {
     class: 'operator',
     sentence: 'destination differs from source at byte {offset}',

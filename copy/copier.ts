@@ -6,7 +6,9 @@ import type { HostState } from '../system/host-state.ts';
 import type { Log } from '../system/log.ts';
 import { type CopyVolumes, openForCopy } from './ends.ts';
 import { ddEngine } from './engines/dd.ts';
+import { directEngine } from './engines/direct.ts';
 import { fileEngine } from './engines/file.ts';
+import type { RangeWork } from './engine.ts';
 import { explainFailure } from './failure.ts';
 import { Journal } from './journal.ts';
 import { holdsLease, type Lease, takeLease } from './lease.ts';
@@ -14,6 +16,7 @@ import { ProgressReport } from './progress.ts';
 import { copierStarter, type StartCopier } from './start-copier.ts';
 import { Silence, silenceSeconds } from './silence.ts';
 import { stuckError } from './supervise.ts';
+import { settle } from './throttle/pacer.ts';
 import { openThrottle, type Throttle } from './throttle/throttle.ts';
 
 export type CopyRun = {
@@ -35,7 +38,8 @@ export type CopyRun = {
   log: Log;
 };
 
-const ENGINES = { dd: ddEngine, file: fileEngine };
+const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
+const TOOLS = { dd: 'dd', direct: 'the direct copier', file: 'the file copier' };
 /** Cinder's unit (volume_utils._copy_volume_with_path divides by 1024 * 1024 and says MB). */
 const MB = 2 ** 20;
 
@@ -49,49 +53,64 @@ type Attempt = {
   start: StartCopier;
 };
 
-async function copyRange({ run, lease, ...at }: Attempt, range: ByteRange): Promise<void> {
+async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
+  const { run, lease, journal, report, throttle, start } = at;
   const { plan, ends, volumes, signal } = run;
-  const silence = new Silence(silenceSeconds(range, run.limits));
-  const stop = AbortSignal.any([signal, silence.signal]);
-  const outcome = await ENGINES[plan.engine.value]
-    .copyRange(range, plan, at.start, stop, (bytes, pid) => {
-      silence.broken();
-      at.report.submitted(bytes, pid);
-    })
-    .finally(() => {
-      silence.end();
-      at.report.ended();
-    });
+  const { pace } = throttle;
+  const inDoubt = Math.min(range.length, plan.rangeBytes);
+  const silence = new Silence(silenceSeconds(inDoubt, run.limits));
+  const work: RangeWork = {
+    plan,
+    ...(pace === undefined ? {} : { pace }),
+    start,
+    signal: AbortSignal.any([signal, silence.signal]),
+    report: {
+      submitted: (bytes, pid) => {
+        silence.broken();
+        report.submitted(bytes, pid);
+      },
+      flushed: async (done) => {
+        await journal.flushed(done);
+        silence.broken();
+        report.recorded(journal.checkpoint.flushed);
+      },
+    },
+  };
+  const outcome = await ENGINES[plan.engine.value].copyRange(range, work).finally(() => {
+    silence.end();
+    report.ended();
+  });
   if (outcome.flushed) return;
   const volume = formatVolume(volumes.destination);
   if (!holdsLease(lease)) throw new DrayError('CopierFenced', { volume });
-  await at.journal.stopped(range, outcome.moved);
+  await journal.stopped(outcome.moved);
   signal.throwIfAborted();
-  const tool = plan.engine.value === 'dd' ? 'dd' : 'the file copier';
+  const tool = TOOLS[plan.engine.value];
   throw await explainFailure(outcome, { volume, ends, plan, range, tool });
 }
 
 async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promise<void> {
-  const { signal } = run;
+  const { plan, signal } = run;
   const open = await openForCopy(run.ends, run.volumes);
-  const { bytesTotal } = run.plan;
-  const report = new ProgressReport(journal.checkpoint, bytesTotal, run.onProgress);
+  const report = new ProgressReport(journal.checkpoint, plan.bytesTotal, run.onProgress);
   try {
-    const throttle = await openThrottle(run.plan, run.ends, lease.directory);
+    const throttle = await openThrottle(plan, run.ends, lease.directory);
     try {
       const start = copierStarter(lease, open, throttle.group);
       const attempt = { run, lease, journal, report, throttle, start };
-      const { mostBytes, pacer } = throttle;
-      let range = await journal.begin(mostBytes);
-      while (range !== undefined) {
-        if (signal.aborted) await journal.stopped(range, 0);
+      const { streams } = ENGINES[plan.engine.value];
+      const mostBytes = streams ? plan.bytesTotal : throttle.mostBytes;
+      await journal.begin(Math.min(mostBytes, plan.rangeBytes));
+      for (;;) {
+        const range = journal.next(mostBytes);
+        if (range === undefined) return;
+        if (signal.aborted) await journal.stopped(0);
         signal.throwIfAborted();
         const startedAt = performance.now();
         await copyRange(attempt, range);
-        const next = await journal.flushed(range, mostBytes);
-        report.recorded(journal.checkpoint.flushed);
-        await pacer?.settle(range.length, startedAt, signal);
-        range = next;
+        if (!streams && throttle.pace !== undefined) {
+          await settle(range.length, throttle.pace, startedAt, signal);
+        }
       }
     } finally {
       await throttle.close();

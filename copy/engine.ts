@@ -5,7 +5,7 @@ import type { Exit } from './supervise.ts';
 
 /** What became of one range. Its process has ended. */
 export type RangeOutcome = {
-  /** All its bytes are on the destination, and the destination was flushed after them. */
+  /** All its bytes are on the destination, were flushed and told of. */
   flushed: boolean;
   exit: Exit;
   /** Bytes handed to the destination; undefined when the program could not say. */
@@ -16,18 +16,37 @@ export type RangeOutcome = {
   words: string;
 };
 
+/** Bytes that were flushed, with their SHA-256 (hexadecimal) where one was taken in flight. */
+export type Flushed = ByteRange & { sha256?: string };
+
+/** What an engine tells while it copies. */
+export type RangeReport = {
+  /** Bytes of this range handed to the destination, not yet known to be on it. */
+  submitted: (bytes: number, pid: number) => void;
+  /** After the flush that covers them; on return they are recorded. Called one at a time. */
+  flushed: (done: readonly Flushed[]) => Promise<void>;
+};
+
+/** What an engine is given beside the range. */
+export type RangeWork = {
+  plan: CopyPlan;
+  /** Bytes a second that the engine has to keep to, where nothing else keeps them. */
+  pace?: number;
+  start: StartCopier;
+  signal: AbortSignal;
+  report: RangeReport;
+};
+
 /**
  * Copies one range. Plan, checkpoint, throttle, verify and progress stand outside it and are the
  * same for all engines. It answers only after its process has ended.
  */
 export interface Engine {
   readonly name: EngineName;
-  /** `onSubmitted`: bytes of this range handed to the destination, not yet known to be on it. */
-  copyRange(
-    range: ByteRange,
-    plan: CopyPlan,
-    start: StartCopier,
-    signal: AbortSignal,
-    onSubmitted: (bytes: number, pid: number) => void,
-  ): Promise<RangeOutcome>;
+  /**
+   * Takes all that is missing at once, tells of each flush, keeps a pace between its requests and
+   * writes nothing the plan's `rangeBytes` behind what was told. Any other is given range by range.
+   */
+  readonly streams: boolean;
+  copyRange(range: ByteRange, work: RangeWork): Promise<RangeOutcome>;
 }

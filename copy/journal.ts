@@ -9,11 +9,14 @@ import {
   saveCheckpoint,
 } from './checkpoint.ts';
 import { holdsLease, type Lease } from './lease.ts';
-import { addRange, nextMissing } from './ranges.ts';
+import type { Flushed } from './engine.ts';
+import { addRange, missingBytes, nextMissing } from './ranges.ts';
 import { stalled } from './stall.ts';
 
 /** One attempt's way to write the checkpoint down; refused once another attempt has the lease. */
 export class Journal {
+  #windowBytes = 0;
+
   private constructor(
     private readonly lease: Lease,
     private readonly volume: string,
@@ -43,31 +46,38 @@ export class Journal {
     return this.current;
   }
 
+  /** The first range that is missing, at most `most` bytes of it; undefined when none is. */
+  next(most: number): ByteRange | undefined {
+    return nextMissing(this.current.flushed, this.current.bytesTotal, most);
+  }
+
   /**
-   * The first range to copy, at most `most` bytes of it; undefined when none is missing. What an
-   * earlier attempt left in doubt is moved once more.
+   * Before the copy starts: what an earlier attempt left in doubt is now moved once more. Nothing
+   * is written `windowBytes` or more behind the first byte that is missing.
    */
-  async begin(most: number): Promise<ByteRange | undefined> {
-    const { running: doubted } = this.current;
-    const again = doubted === undefined ? 0 : (doubted.moved ?? doubted.length);
+  async begin(windowBytes: number): Promise<void> {
+    this.#windowBytes = windowBytes;
+    const { running: doubted, flushed } = this.current;
+    const again = doubted === undefined ? 0 : (doubted.moved ?? missingBytes(flushed, doubted));
     const bytesCopiedAgain = this.current.bytesCopiedAgain + again;
-    return this.go({ ...this.current, bytesCopiedAgain }, most);
+    await this.go({ ...this.current, bytesCopiedAgain });
   }
 
   /**
-   * After a range's flush, and before anybody is told. Answers the next range, whose start is
-   * written down with it: each write costs two flushes of the disk that is being copied to.
+   * After a flush, and before anybody is told. What may be written from then on is written down
+   * with it: each write costs two flushes of the disk that is being copied to.
    */
-  async flushed(range: ByteRange, most: number): Promise<ByteRange | undefined> {
-    const flushed = addRange(this.current.flushed, range);
-    return this.go({ ...this.current, flushed, idleAttempts: 0 }, most);
+  async flushed(done: readonly Flushed[]): Promise<void> {
+    const flushed = done.reduce(addRange, this.current.flushed);
+    await this.go({ ...this.current, flushed, idleAttempts: 0 });
   }
 
-  /** The range ended early, and its program could say how far it came. */
-  async stopped(range: ByteRange, moved: number | undefined): Promise<void> {
-    if (moved === undefined) return;
+  /** A range ended early, and its program could say how far it came. */
+  async stopped(moved: number | undefined): Promise<void> {
+    const { running } = this.current;
+    if (moved === undefined || running === undefined) return;
     try {
-      await this.save({ ...this.current, running: { ...range, moved } });
+      await this.save({ ...this.current, running: { ...running, moved } });
     } catch (error) {
       // Only a count would be closer to the truth; why the range ended matters more.
       if (!(error instanceof DrayError) || error.code !== 'StorageFull') throw error;
@@ -86,12 +96,13 @@ export class Journal {
     return stall;
   }
 
-  private async go(checkpoint: Checkpoint, most: number): Promise<ByteRange | undefined> {
-    const running = nextMissing(checkpoint.flushed, checkpoint.bytesTotal, most);
+  private async go(checkpoint: Checkpoint): Promise<void> {
     const rest = { ...checkpoint };
     delete rest.running;
-    await this.save(running === undefined ? rest : { ...rest, running });
-    return running;
+    const first = nextMissing(rest.flushed, rest.bytesTotal, this.#windowBytes);
+    if (first === undefined) return this.save(rest);
+    const length = Math.min(this.#windowBytes, rest.bytesTotal - first.offset);
+    await this.save({ ...rest, running: { offset: first.offset, length } });
   }
 
   private async save(checkpoint: Checkpoint): Promise<void> {

@@ -10,14 +10,19 @@ import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { inspectEnd } from './end-state.ts';
+import { wholePages } from './lanes/alignment.ts';
 import { openRefusal, probeDirect } from './probe.ts';
 import { chooseThrottle } from './throttle/throttle.ts';
 import { requireTools } from './tools.ts';
 
 /** Cinder's default of volume_dd_blocksize. */
 const DEFAULT_BLOCK_SIZE = '1M';
-const MAX_RANGE_BYTES = 256 * 2 ** 20;
-const RANGES = 8;
+const MIB = 2 ** 20;
+/** What a crash may cost: of one program that flushes once a range, and of lanes that go on. */
+const MAX_RANGE_BYTES = { dd: 256 * MIB, direct: 512 * MIB, file: 256 * MIB };
+const MAX_CHUNK_BYTES = 64 * MIB;
+const EIGHTH = 8;
+const LANES = 4;
 
 export type PlanInput = {
   ends: CopyEnds;
@@ -29,11 +34,17 @@ export type PlanInput = {
   host: { bytesPerSecond?: number; ionice?: IoPriority };
 };
 
-/** At most 256 MiB and an eighth of the volume, in whole requests, at least one. */
-export function rangeBytesOf(bytesTotal: number, blockBytes: number): number {
-  const eighth = Math.ceil(bytesTotal / RANGES / blockBytes);
-  const most = Math.floor(MAX_RANGE_BYTES / blockBytes);
+/** At most 256 MiB (`direct`: 512) and an eighth of the volume, in whole requests, at least one. */
+export function rangeBytesOf(engine: EngineName, bytesTotal: number, blockBytes: number): number {
+  const eighth = Math.ceil(bytesTotal / EIGHTH / blockBytes);
+  const most = Math.floor(MAX_RANGE_BYTES[engine] / blockBytes);
   return Math.max(1, Math.min(eighth, most)) * blockBytes;
+}
+
+/** At most 64 MiB, an eighth of a range and a second's worth, in whole requests, at least one. */
+export function chunkBytesOf(rangeBytes: number, blockBytes: number, bytesPerSecond = Infinity) {
+  const most = Math.min(MAX_CHUNK_BYTES, rangeBytes / EIGHTH, bytesPerSecond);
+  return Math.max(1, Math.floor(most / blockBytes)) * blockBytes;
 }
 
 function chooseSkipZeros(engine: EngineName, readsAsZeros: boolean, encrypted: boolean) {
@@ -75,10 +86,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const blockBytes = parseBlockSize(options.blockSize ?? DEFAULT_BLOCK_SIZE);
   const ionice = options.ionice ?? host.ionice;
   const bytesPerSecond = options.bytesPerSecond ?? host.bytesPerSecond;
-  await requireTools([
-    ...['dd', 'cmp', 'flock', 'setpriv'],
-    ...(ionice === undefined ? [] : ['ionice']),
-  ]);
+  await requireTools([...['dd', 'flock', 'setpriv'], ...(ionice === undefined ? [] : ['ionice'])]);
   refuseSizes(input);
   const source = await inspectEnd(ends.source, 'source');
   const destination = await inspectEnd(ends.destination, 'destination');
@@ -88,16 +96,21 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const bytesTotal = ends.source.sizeBytes;
   const engine = await chooseEngine(ends, options.engine);
   const buffered = { value: false, because: 'the file engine goes through the page cache' };
+  // Lanes take what is not aligned at the end through the page cache; dd takes all or nothing.
+  const probed = engine.value === 'direct' ? wholePages(bytesTotal) : bytesTotal;
   const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> =>
-    engine.value === 'file' ? buffered : probeDirect(ends[role], role, bytesTotal, blockBytes);
+    engine.value === 'file' ? buffered : probeDirect(ends[role], role, probed, blockBytes);
   const sourceDirect = await probe('source');
   const destinationDirect = await probe('destination');
   const direct = { source: sourceDirect.value, destination: destinationDirect.value };
+  const rangeBytes = rangeBytesOf(engine.value, bytesTotal, blockBytes);
   return {
     engine,
     bytesTotal,
     blockBytes,
-    rangeBytes: rangeBytesOf(bytesTotal, blockBytes),
+    rangeBytes,
+    chunkBytes: chunkBytesOf(rangeBytes, blockBytes, bytesPerSecond),
+    lanes: LANES,
     sourceDirect,
     destinationDirect,
     skipZeros: chooseSkipZeros(engine.value, input.destinationReadsAsZeros, input.encrypted),

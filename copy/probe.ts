@@ -89,6 +89,7 @@ export async function probeDirect(
     const because = `a FUSE file takes direct writes of at most ${FUSE_REQUEST_BYTES} bytes safely`;
     return { value: false, because };
   }
+  if (bytes === 0) return { value: false, because: 'it is shorter than a page' };
   for (const block of tellingBlocks(bytes, blockBytes)) {
     const failure = await readFailure(device, { ...block, blockBytes, direct: true });
     if (failure === undefined) continue;

@@ -19,6 +19,16 @@ export function sumBytes(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }
 
+/** Bytes of a range that are not among the merged ones. */
+export function missingBytes(merged: readonly ByteRange[], { offset, length }: ByteRange): number {
+  const end = offset + length;
+  const covered = merged.map((range) => {
+    const from = Math.max(range.offset, offset);
+    return Math.max(0, Math.min(range.offset + range.length, end) - from);
+  });
+  return length - covered.reduce((sum, bytes) => sum + bytes, 0);
+}
+
 /** The first bytes that are missing, at most `most` of them; undefined when none are. */
 export function nextMissing(
   merged: readonly ByteRange[],

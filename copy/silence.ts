@@ -1,12 +1,11 @@
-import type { ByteRange } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 
 /** What a flush may take at worst, beyond the patience for a target that is away. */
 const SLOWEST_BYTES_PER_SECOND = 2 ** 20;
 
-/** How long a program that works on a range may say nothing. */
-export function silenceSeconds(range: ByteRange, { patienceSeconds }: TimeLimits): number {
-  return patienceSeconds + range.length / SLOWEST_BYTES_PER_SECOND;
+/** How long a program may say nothing that has this many bytes on their way. */
+export function silenceSeconds(bytes: number, { patienceSeconds }: TimeLimits): number {
+  return patienceSeconds + bytes / SLOWEST_BYTES_PER_SECOND;
 }
 
 /**

@@ -3,8 +3,11 @@ import { epochLine, guarded } from '../system/epoch.ts';
 import type { OpenEnds } from './ends.ts';
 import { type Lease, LOCKED_STATUS } from './lease.ts';
 
-/** Starts a program as the destination's one writer: fd 3 is the source, fd 4 the destination. */
-export type StartCopier = (program: readonly string[]) => ChildProcess;
+/**
+ * Starts a program as the destination's one writer: fd 3 is the source, fd 4 the destination.
+ * `ipc`: with a channel for messages of Node's, which the program is.
+ */
+export type StartCopier = (program: readonly string[], channel?: 'ipc') => ChildProcess;
 
 /** Ends a child whose worker died before the kernel had been told to kill it with its parent. */
 const OF_PARENT = '[ "$PPID" = "$1" ] || exit 76; shift; exec "$@"';
@@ -32,9 +35,12 @@ export function copierArguments(
 
 /** `group`: directory of the cgroup that limits the copier, if one does. */
 export function copierStarter(lease: Lease, ends: OpenEnds, group?: string): StartCopier {
-  return (program) =>
+  return (program, channel) =>
     spawn('setpriv', copierArguments(lease, group, program), {
-      stdio: ['ignore', 'pipe', 'pipe', ends.source.fd, ends.destination.fd],
+      stdio: [
+        ...(['ignore', 'pipe', 'pipe', ends.source.fd, ends.destination.fd] as const),
+        ...(channel === undefined ? [] : [channel]),
+      ],
       env: { ...process.env, LC_ALL: 'C' },
     });
 }

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type {
   ByteRange,
   CopyEnds,
@@ -10,16 +9,19 @@ import type {
 import { DrayError } from '../contract/errors.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import type { Role } from '../contract/volume.ts';
-import { DdStatus } from './dd-status.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
 import { openForReading, type OpenEnds } from './ends.ts';
 import { LOST_ERRNOS } from './errnos.ts';
 import { failedEnd } from './failed-end.ts';
+import { wholePages } from './lanes/alignment.ts';
+import { followLanes, lanesArguments } from './lanes/follow.ts';
+import type { LaneJob } from './lanes/job.ts';
 import { Rate } from './rate.ts';
 import { answersReads } from './probe.ts';
+import { addRange, missingBytes } from './ranges.ts';
 import { Silence, silenceSeconds } from './silence.ts';
 import { stalled } from './stall.ts';
-import { stuckError, supervise } from './supervise.ts';
+import { type Exit, stuckError, supervise } from './supervise.ts';
 
 export type VerifyRun = {
   plan: CopyPlan;
@@ -39,103 +41,31 @@ export function firstProgress({ bytesTotal }: CopyPlan): VerifyProgress {
   return { ...nothing, progressAttempt: 0, progressAt: Date.now() };
 }
 
-/**
- * Two dd, one cmp, no data through this process. A death signal does not pass to children, so
- * each has its own: worker to shell, shell to readers. $1 and $2 are their arguments, $3 the bytes.
- * A reader's own words go to 5 (source) and 6 (destination).
- */
-const COMPARE = `
-  set -f
-  setpriv --pdeathsig KILL -- dd if=/dev/fd/3 $1 2>&5 | {
-    exec 7<&0
-    setpriv --pdeathsig KILL -- dd if=/dev/fd/4 $2 2>&6 |
-      setpriv --pdeathsig KILL -- cmp -n "$3" /dev/fd/7 -
-  }`;
+/** Whatever the block size of the copy: whole pages, so that O_DIRECT takes it. Unit: bytes. */
+const REQUEST_BYTES = 2 ** 20;
 
-function readerArguments({ offset, length }: ByteRange, block: number, direct: boolean): string {
-  const iflag = `count_bytes,skip_bytes,fullblock${direct ? ',direct' : ''}`;
-  return `bs=${block} skip=${offset} count=${length} iflag=${iflag}`;
-}
-
-async function collect(stream: Readable): Promise<string> {
-  let text = '';
-  for await (const chunk of stream) {
-    text = (text + (chunk as Buffer).toString('latin1')).slice(0, 4000);
-  }
-  return text.trim();
-}
-
-/** What a reader said of itself: the bytes it has read to its end, and any complaint. */
-type Reader = { bytes?: number; words: string };
-type Compared = { status: number | null; cmp: string; readers: Record<Role, Reader> };
-
-function readerOf(text: string): Reader {
-  const status = new DdStatus();
-  const lines = [...status.push(Buffer.from(text, 'latin1')), ...status.end()];
-  const bytes = lines.find((line) => line.kind === 'closing')?.bytes;
-  const words = lines.flatMap((line) => ('text' in line ? [line.text] : [])).join('; ');
-  return { words, ...(bytes === undefined ? {} : { bytes }) };
-}
-
-/** cmp also finds nothing to differ where both readers read nothing: their own counts decide. */
-function isEqual({ status, readers }: Compared, { length }: ByteRange): boolean {
-  return status === 0 && readers.source.bytes === length && readers.destination.bytes === length;
-}
-
-async function compareRange(
-  range: ByteRange,
-  plan: CopyPlan,
-  open: OpenEnds,
-  signal: AbortSignal,
-): Promise<Compared> {
-  const source = readerArguments(range, plan.blockBytes, plan.sourceDirect.value);
-  const destination = readerArguments(range, plan.blockBytes, plan.destinationDirect.value);
-  const shell = ['sh', '-c', COMPARE, 'compare', source, destination, String(range.length)];
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...shell], {
-    stdio: ['ignore', 'pipe', 'pipe', open.source.fd, open.destination.fd, 'pipe', 'pipe'],
-    env: { ...process.env, LC_ALL: 'C' },
-  });
-  // Wider than the type of the standard three: 5 and 6 are the readers' own words.
-  const streams: readonly unknown[] = child.stdio;
-  const texts = Promise.all([1, 2, 5, 6].map((fd) => collect(streams[fd] as Readable)));
-  const exit = await supervise(child, signal);
-  const [words = '', errors = '', ofSource = '', ofDestination = ''] = await texts;
-  const readers = { source: readerOf(ofSource), destination: readerOf(ofDestination) };
-  return { status: exit.status, cmp: `${words} ${errors}`.trim(), readers };
-}
-
-/** A reader that failed decides before cmp, which only saw that its data ended. */
+/** Why the readers ended early: an end that has gone, one that cannot be read, or themselves. */
 async function explain(
-  { status, cmp, readers }: Compared,
-  range: ByteRange,
+  { exit, words }: { exit: Exit; words: string },
   { plan, ends }: VerifyRun,
 ): Promise<DrayError> {
-  for (const role of ['source', 'destination'] as const) {
-    const { words } = readers[role];
-    if (words === '') continue;
-    const device = ends[role];
-    const errno = failedEnd(words)?.errno;
-    if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, words);
-    await inspectEnd(device, role);
-    const direct = (role === 'source' ? plan.sourceDirect : plan.destinationDirect).value;
-    if (!(await answersReads(device, plan.bytesTotal, plan.blockBytes, direct))) {
-      return deviceLost(role, device, `it does not answer (${words})`);
-    }
-    const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnreadable';
-    return new DrayError(code, { device: device.path, because: words });
-  }
-  const differs = /differ: (?:byte|char) (\d+)/.exec(cmp)?.[1];
-  if (status === 1 && differs !== undefined) {
-    // cmp counts from 1.
-    return new DrayError('VerifyFailed', { offset: range.offset + Number(differs) - 1 });
-  }
-  if (status === 0 || /EOF on /.test(cmp)) {
-    // Data that end prove no difference: a reader was killed, or its end has become shorter.
+  const failed = failedEnd(words);
+  if (failed === undefined) {
     await inspectEnd(ends.source, 'source');
     await inspectEnd(ends.destination, 'destination');
-    return new DrayError('CopierFailed', { status: 'early end of a reader', stderr: cmp });
+    const status = exit.signal ?? `exit status ${exit.status}`;
+    return new DrayError('ReaderFailed', { status, stderr: words });
   }
-  return new DrayError('ToolFailed', { tool: 'cmp', status: String(status), stderr: cmp });
+  const { role, errno } = failed;
+  const device = ends[role];
+  if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, words);
+  await inspectEnd(device, role);
+  const direct = (role === 'source' ? plan.sourceDirect : plan.destinationDirect).value;
+  if (!(await answersReads(device, plan.bytesTotal, plan.blockBytes, direct))) {
+    return deviceLost(role, device, `it does not answer (${words})`);
+  }
+  const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnreadable';
+  return new DrayError(code, { device: device.path, because: words });
 }
 
 /**
@@ -158,35 +88,70 @@ function judge(error: unknown, progress: VerifyProgress, { attempt, limits }: Ve
   return stalled('VerifyStalled', error as DrayError, idle, limits) ?? error;
 }
 
-/** Compares range by range; `onProgress` gets how far it came after each. */
+/** Nothing of either end may come from this host's memory. */
+async function dropCaches(run: VerifyRun, open: OpenEnds): Promise<void> {
+  const { plan } = run;
+  const hasTail = wholePages(plan.bytesTotal) !== plan.bytesTotal;
+  const direct = { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };
+  for (const role of ['source', 'destination'] as const) {
+    if (hasTail || !direct[role]) await dropCache(role, open[role].fd, run);
+  }
+}
+
+/** Readers that end with their worker; `range` begins where the attempts before have come to. */
+function startReaders({ plan }: VerifyRun, range: ByteRange, open: OpenEnds): ChildProcess {
+  const job: LaneJob = {
+    work: 'compare',
+    range,
+    chunkBytes: Math.ceil(plan.chunkBytes / REQUEST_BYTES) * REQUEST_BYTES,
+    requestBytes: REQUEST_BYTES,
+    lanes: plan.lanes,
+    windowBytes: Number.MAX_SAFE_INTEGER,
+    direct: { source: plan.sourceDirect.value, destination: plan.destinationDirect.value },
+    skipZeros: false,
+  };
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...lanesArguments(job)], {
+    stdio: ['ignore', 'pipe', 'pipe', open.source.fd, open.destination.fd, 'ipc'],
+  });
+}
+
+/** Compares what is left; `onProgress` gets how far it came without a gap. */
 async function compareAll(
   run: VerifyRun,
   onProgress: (progress: VerifyProgress) => void,
 ): Promise<void> {
   const { plan, signal, attempt } = run;
-  const { bytesTotal, rangeBytes } = plan;
+  const { bytesTotal } = plan;
+  const { bytesCompared: offset } = run.from;
   const rate = new Rate();
   const open = await openForReading(run.ends);
+  const silence = new Silence(silenceSeconds(plan.lanes * REQUEST_BYTES, run.limits));
   try {
-    if (!plan.sourceDirect.value) await dropCache('source', open.source.fd, run);
-    if (!plan.destinationDirect.value) await dropCache('destination', open.destination.fd, run);
-    // Only whole ranges: an offset must suit O_DIRECT.
-    let bytesCompared = Math.floor(run.from.bytesCompared / rangeBytes) * rangeBytes;
-    while (bytesCompared < bytesTotal) {
-      signal.throwIfAborted();
-      const length = Math.min(rangeBytes, bytesTotal - bytesCompared);
-      const range = { offset: bytesCompared, length };
-      const silence = new Silence(silenceSeconds(range, run.limits));
-      const stop = AbortSignal.any([signal, silence.signal]);
-      const compared = await compareRange(range, plan, open, stop).finally(() => silence.end());
-      signal.throwIfAborted();
-      if (!isEqual(compared, range)) throw await explain(compared, range, run);
-      bytesCompared += length;
-      const bytesPerSecond = rate.add(bytesCompared);
-      const seen = { progressAttempt: attempt, progressAt: Date.now() };
-      onProgress({ bytesCompared, bytesTotal, bytesPerSecond, ...seen });
+    await dropCaches(run, open);
+    const child = startReaders(run, { offset, length: bytesTotal - offset }, open);
+    let compared: ByteRange[] = addRange([], { offset: 0, length: offset });
+    const ended = await followLanes(child, AbortSignal.any([signal, silence.signal]), {
+      moved: () => silence.broken(),
+      done: (chunks) => {
+        const differing = chunks.find(({ differsAt }) => differsAt !== undefined);
+        if (differing?.differsAt !== undefined) {
+          throw new DrayError('VerifyFailed', { offset: differing.differsAt });
+        }
+        compared = chunks.reduce(addRange, compared);
+        const [first] = compared;
+        const bytesCompared = first?.offset === 0 ? first.length : 0;
+        const bytesPerSecond = rate.add(bytesCompared);
+        const seen = { progressAttempt: attempt, progressAt: Date.now() };
+        onProgress({ bytesCompared, bytesTotal, bytesPerSecond, ...seen });
+        return Promise.resolve(bytesCompared);
+      },
+    });
+    signal.throwIfAborted();
+    if (ended.exit.status !== 0 || missingBytes(compared, { offset: 0, length: bytesTotal }) > 0) {
+      throw await explain(ended, run);
     }
   } finally {
+    silence.end();
     await open.close();
   }
 }
@@ -194,7 +159,7 @@ async function compareAll(
 /**
  * Compares the destination with the source, every byte of the source's size, past the page cache.
  * On abort throws the signal's reason, after the readers have ended.
- * @throws VerifyFailed with the first offset that differs, DeviceLost, SourceUnreadable,
+ * @throws VerifyFailed with a byte that differs, DeviceLost, ReaderFailed, SourceUnreadable,
  * DestinationUnreadable, VerifyStalled, CopierStuck
  */
 export async function runVerify(run: VerifyRun): Promise<VerifyResult> {

@@ -7,7 +7,6 @@ import { within } from './within.ts';
 /** Where Debian has the programs that Drayage runs. */
 const PACKAGES: Record<string, string> = {
   dd: 'coreutils',
-  cmp: 'diffutils',
   flock: 'util-linux',
   setpriv: 'util-linux',
   ionice: 'util-linux',

@@ -35,16 +35,17 @@ export function ddArguments(range: ByteRange, plan: CopyPlan): string[] {
 
 export const ddEngine: Engine = {
   name: 'dd',
-  async copyRange(range, plan, start, signal, onSubmitted): Promise<RangeOutcome> {
+  streams: false,
+  async copyRange(range, { plan, start, signal, report }): Promise<RangeOutcome> {
     const child = start(ddArguments(range, plan));
-    if (child.pid !== undefined) onSubmitted(0, child.pid);
+    if (child.pid !== undefined) report.submitted(0, child.pid);
     const status = new DdStatus();
     const words: string[] = [];
     let failed: RangeOutcome['failed'];
     let moved: number | undefined;
     const read = (lines: DdLine[]): void => {
       for (const line of lines) {
-        if (line.kind === 'progress') onSubmitted(line.bytes, child.pid ?? 0);
+        if (line.kind === 'progress') report.submitted(line.bytes, child.pid ?? 0);
         if (line.kind === 'closing') moved = line.bytes;
         if (line.kind !== 'message' && line.kind !== 'unreadable') continue;
         if (words.length < KEPT_WORDS) words.push(line.text);
@@ -55,9 +56,11 @@ export const ddEngine: Engine = {
     child.stderr?.on('data', (chunk: Buffer) => read(status.push(chunk)));
     const exit = await supervise(child, signal);
     read(status.end());
+    // dd ends with 0 on a source that is too short: only its own count proves the range.
+    const flushed = exit.status === 0 && moved === range.length;
+    if (flushed) await report.flushed([range]);
     return {
-      // dd ends with 0 on a source that is too short: only its own count proves the range.
-      flushed: exit.status === 0 && moved === range.length,
+      flushed,
       exit,
       words: words.join('; '),
       ...(moved === undefined ? {} : { moved }),

@@ -1,30 +1,17 @@
-import { createRequire } from 'node:module';
-import { extname } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { StringDecoder } from 'node:string_decoder';
 import type { ByteRange, CopyPlan } from '../../contract/copy.ts';
 import type { Engine, RangeOutcome } from '../engine.ts';
 import { failedEnd } from '../failed-end.ts';
+import { nodeProgram } from '../node-program.ts';
 import { supervise } from '../supervise.ts';
 import { ioniceArguments } from './ionice.ts';
 
 const KEPT_CHARACTERS = 2000;
 
-/** From a checkout the copier is TypeScript and needs a loader; installed it is JavaScript. */
-function copierProgram(): string[] {
-  const extension = extname(fileURLToPath(import.meta.url));
-  const loader =
-    extension === '.ts'
-      ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
-      : [];
-  const entry = fileURLToPath(new URL(`./file-copier${extension}`, import.meta.url));
-  return [process.execPath, ...loader, entry];
-}
-
 /** The copier's command line: offset and length of the range, both in bytes. */
 export function fileCopierArguments(range: ByteRange, plan: CopyPlan): string[] {
   const numbers = [String(range.offset), String(range.length)];
-  return [...ioniceArguments(plan.ionice), ...copierProgram(), ...numbers];
+  return [...ioniceArguments(plan.ionice), ...nodeProgram('engines/file-copier'), ...numbers];
 }
 
 /** A line of the copier: `submitted 4194304` or `flushed 4194304`; undefined for any other. */
@@ -42,9 +29,10 @@ export function readCopierLine(
  */
 export const fileEngine: Engine = {
   name: 'file',
-  async copyRange(range, plan, start, signal, onSubmitted): Promise<RangeOutcome> {
+  streams: false,
+  async copyRange(range, { plan, start, signal, report }): Promise<RangeOutcome> {
     const child = start(fileCopierArguments(range, plan));
-    if (child.pid !== undefined) onSubmitted(0, child.pid);
+    if (child.pid !== undefined) report.submitted(0, child.pid);
     const decoder = new StringDecoder('latin1');
     let [rest, words] = ['', ''];
     const told: Partial<Record<'submitted' | 'flushed', number>> = {};
@@ -55,7 +43,7 @@ export const fileEngine: Engine = {
         const read = readCopierLine(line);
         if (read === undefined) continue;
         told[read.kind] = read.bytes;
-        if (read.kind === 'submitted') onSubmitted(read.bytes, child.pid ?? 0);
+        if (read.kind === 'submitted') report.submitted(read.bytes, child.pid ?? 0);
       }
     });
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -63,8 +51,10 @@ export const fileEngine: Engine = {
     });
     const exit = await supervise(child, signal);
     const failed = failedEnd(words.trim());
+    const flushed = exit.status === 0 && told.flushed === range.length;
+    if (flushed) await report.flushed([range]);
     return {
-      flushed: exit.status === 0 && told.flushed === range.length,
+      flushed,
       exit,
       words: words.trim(),
       // A copier that was killed may have moved more than it has said.

@@ -9,7 +9,7 @@ import type { Role } from '../../contract/volume.ts';
 import { inspectEnd } from '../end-state.ts';
 import { GROUP_ROOTS, type GroupKind, makeGroup, usableController, wholeDisk } from './cgroup.ts';
 import { removeGroups } from './cgroup.ts';
-import { Pacer, pieceBytes } from './pacer.ts';
+import { pieceBytes } from './pacer.ts';
 
 type Direct = { source: boolean; destination: boolean };
 
@@ -51,7 +51,8 @@ export async function chooseThrottle(
 export type Throttle = {
   /** cgroup the copier has to join. */
   group?: string;
-  pacer?: Pacer;
+  /** Bytes a second that copiers have to keep to by themselves. */
+  pace?: number;
   /** The longest range to start at once. */
   mostBytes: number;
   close(): Promise<void>;
@@ -80,5 +81,5 @@ export async function openThrottle(
     }
   }
   const mostBytes = pieceBytes(bytesPerSecond, blockBytes, rangeBytes);
-  return { pacer: new Pacer(bytesPerSecond), mostBytes, close };
+  return { pace: bytesPerSecond, mostBytes, close };
 }

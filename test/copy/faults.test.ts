@@ -7,12 +7,15 @@ import { DEFAULT_LIMITS, STALL_ATTEMPTS } from '../../contract/limits.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { openForCopy } from '../../copy/ends.ts';
 import { ddEngine } from '../../copy/engines/dd.ts';
+import { directEngine } from '../../copy/engines/direct.ts';
 import { fileEngine } from '../../copy/engines/file.ts';
 import { explainFailure } from '../../copy/failure.ts';
 import { takeLease } from '../../copy/lease.ts';
 import { copierStarter } from '../../copy/start-copier.ts';
 import { runVerify } from '../../copy/verify.ts';
 import { exec, MIB, Rig, VOLUMES } from './rig.ts';
+
+const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
 
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
@@ -50,7 +53,7 @@ async function tinyFilesystem(): Promise<string> {
   return path;
 }
 
-describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
+describe.each(['dd', 'direct', 'file'] as const)('engine %s', (engine) => {
   it('a destination without space: DestinationFull', async () => {
     const source = await rig.file('a', 6 * MIB);
     const path = `${await tinyFilesystem()}/b`;
@@ -102,7 +105,7 @@ describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
     await expect(runCopy(rig.run(plan, ends, { limits }))).rejects.toMatchObject(lost);
   }, 60_000);
 
-  it('a source that ends early is not flushed, though the program ends well', async () => {
+  it('a source that ends early is no copy, though the program ends well', async () => {
     const ends = {
       source: await rig.file('a', MIB + 512),
       destination: await rig.file('b', 4 * MIB, 0),
@@ -111,16 +114,22 @@ describe.each(['dd', 'file'] as const)('engine %s', (engine) => {
     const lease = await takeLease(rig.state, VOLUMES.destination, 'copy-1', 'attempt');
     const open = await openForCopy(ends, VOLUMES);
     rig.undo(() => open.close());
-    const outcome = await (engine === 'dd' ? ddEngine : fileEngine).copyRange(
-      { offset: 0, length: 4 * MIB },
+    const range = { offset: 0, length: 4 * MIB };
+    const outcome = await ENGINES[engine].copyRange(range, {
       plan,
-      copierStarter(lease, open),
-      new AbortController().signal,
-      () => undefined,
-    );
-    expect(outcome).toMatchObject({ flushed: false, moved: MIB + 512, exit: { status: 0 } });
-    const context = { volume: 'file:to', ends, plan, range: { offset: 0, length: 4 * MIB } };
+      start: copierStarter(lease, open),
+      signal: new AbortController().signal,
+      report: { submitted: () => undefined, flushed: () => Promise.resolve() },
+    });
+    expect(outcome.flushed).toBe(false);
+    const context = { volume: 'file:to', ends, plan, range };
     const error = await explainFailure(outcome, { ...context, tool: engine });
+    if (engine === 'direct') {
+      expect(error).toMatchObject({ code: 'SourceUnreadable' });
+      expect(error.message).toContain(`ends at ${MIB + 512}`);
+      return;
+    }
+    expect(outcome).toMatchObject({ moved: MIB + 512, exit: { status: 0 } });
     expect(error).toMatchObject({ code: 'ShortCopy', params: { moved: MIB + 512 } });
   });
 });

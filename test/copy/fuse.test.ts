@@ -48,6 +48,16 @@ it('copies in long blocks onto what qemu serves by FUSE without mixing them up',
   await runVerify(rig.verify(plan, ends));
 });
 
+it('copies with several lanes onto what qemu serves by FUSE without mixing them up', async () => {
+  const source = await rig.file('from', BYTES);
+  const behind = await rig.file('to', BYTES, 0);
+  const ends = { source, destination: await served(behind) };
+  const plan = await rig.plan(ends, { engine: 'direct' });
+  expect(plan).toMatchObject({ destinationDirect: { value: true }, lanes: 4 });
+  await runCopy(rig.run(plan, ends));
+  expect(await digest(behind.path)).toBe(await digest(source.path));
+});
+
 it('keeps O_DIRECT for requests that go to a FUSE server as one, and for long reads', async () => {
   const behind = await rig.file('one', BYTES);
   const fuse = await served(behind);

@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseBlockSize } from '../../contract/block-size.ts';
 import { ddArguments } from '../../copy/engines/dd.ts';
-import { rangeBytesOf } from '../../copy/plan.ts';
+import { chunkBytesOf, rangeBytesOf } from '../../copy/plan.ts';
 import { digest, MIB, Rig } from './rig.ts';
 
 let rig: Rig;
@@ -38,8 +38,18 @@ it.each([
   [2 ** 40, 1024 * MIB, 1024 * MIB],
   [512, 4096, 4096],
 ])('a volume of %d in requests of %d is flushed every %d bytes', (total, block, range) =>
-  expect(rangeBytesOf(total, block)).toBe(range),
+  expect(rangeBytesOf('dd', total, block)).toBe(range),
 );
+
+it.each([
+  [512 * MIB, MIB, Infinity, 64 * MIB],
+  [512 * MIB, MIB, 10.5 * MIB, 10 * MIB],
+  [512 * MIB, 100 * MIB, Infinity, 100 * MIB],
+  [4 * MIB, MIB, Infinity, MIB],
+])('of a range of %d, requests of %d, %d bytes a second, a lane takes %d', (range, ...rest) => {
+  const [block, rate, chunk] = rest;
+  expect(chunkBytesOf(range, block, rate)).toBe(chunk);
+});
 
 async function ends(sourceBytes: number, destinationBytes: number) {
   const source = await rig.file('a', sourceBytes);
@@ -144,6 +154,8 @@ describe.each([true, false])('dd arguments, O_DIRECT %s', (direct) => {
       bytesTotal: 8 * MIB,
       blockBytes: MIB,
       rangeBytes: MIB,
+      chunkBytes: MIB,
+      lanes: 1,
       sourceDirect: { value: direct, because },
       destinationDirect: { value: direct, because },
       skipZeros: { value: sparse, because },

@@ -47,22 +47,23 @@ fault(
   },
 );
 
-for (const victim of ['worker', 'dd'] as const) {
+const COMPARES = '"work":"compare"';
+for (const victim of ['worker', 'reader'] as const) {
   fault(
     {
       part,
-      done: victim === 'dd' ? 'both dd that read: SIGKILL' : 'worker: SIGKILL, started again',
+      done: victim === 'reader' ? 'reader: SIGKILL' : 'worker: SIGKILL, started again',
       step: 'verifyCopy, while it compares',
       setup,
       expected: 'completed',
     },
     async (rig) => {
-      const hold = join(rig.directory, 'hold.cmp');
+      const hold = join(rig.directory, 'hold.setpriv');
       await writeFile(hold, '');
       const copy = await rig.startCopy();
       await until('the comparison', () => existsSync(`${hold}.reached`));
       const readers = (await markedProcesses(rig.directory)).filter(({ command }) =>
-        command.startsWith('dd if=/dev/fd/'),
+        command.includes(COMPARES),
       );
       if (readers.length === 0) throw new Error('nobody reads');
       if (victim === 'worker') await rig.worker.kill();
@@ -71,6 +72,6 @@ for (const victim of ['worker', 'dd'] as const) {
       if (victim === 'worker') await rig.worker.start();
       return copy.ending();
     },
-    { env: (directory) => slowProgram(directory, 'cmp') },
+    { env: (directory) => slowProgram(directory, 'setpriv', COMPARES) },
   );
 }

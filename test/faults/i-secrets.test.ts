@@ -8,7 +8,7 @@ import { currentKey } from '../../system/config/keys.ts';
 import { Drayage } from '../rig/drayage.ts';
 
 const TOOLS = ['tgtadm', 'tgtd', 'qemu-storage-daemon', 'iscsi-inq', 'iscsi-readcapacity16'].concat(
-  ['sh', 'flock', 'setpriv', 'dd', 'cmp', 'sync', 'stat', 'umount', 'mount', 'rm', 'ionice'],
+  ['sh', 'flock', 'setpriv', 'dd', 'sync', 'stat', 'umount', 'mount', 'rm', 'ionice'],
 );
 
 /** Programs that write down how they were called and become the real ones. */

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 
 /**
  * PATH with a program that waits while the file `<directory>/hold.<name>` stands, having written
- * `hold.<name>.reached`, and is the real one then.
+ * `hold.<name>.reached`, and is the real one then. `given`: only with this in its arguments.
  */
-export function slowProgram(directory: string, name: string): Record<string, string> {
+export function slowProgram(directory: string, name: string, given = ''): Record<string, string> {
   const programs = join(directory, 'programs');
   const hold = join(directory, `hold.${name}`);
   mkdirSync(programs);
   const wait = `while [ -e ${hold} ]; do : >${hold}.reached; sleep 0.05; done`;
+  const held = `case "$*" in *'${given}'*) ${wait};; esac`;
   const real = `PATH=\${PATH#*:} exec ${name} "$@"`;
-  writeFileSync(join(programs, name), `#!/bin/sh\n${wait}\n${real}\n`, { mode: 0o755 });
+  writeFileSync(join(programs, name), `#!/bin/sh\n${held}\n${real}\n`, { mode: 0o755 });
   return { PATH: `${programs}:${process.env['PATH']}` };
 }

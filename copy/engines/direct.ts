@@ -1,0 +1,50 @@
+import type { ByteRange } from '../../contract/copy.ts';
+import type { Engine } from '../engine.ts';
+import { failedEnd } from '../failed-end.ts';
+import { followLanes, lanesArguments } from '../lanes/follow.ts';
+import type { LaneJob } from '../lanes/job.ts';
+import { addRange, sumBytes } from '../ranges.ts';
+import { ioniceArguments } from './ionice.ts';
+
+/**
+ * Several lanes at once, each with a request of its own on its way, and one SHA-256 a chunk taken
+ * from what was written. One run takes all that is missing; what is in doubt stays within the
+ * plan's range.
+ */
+export const directEngine: Engine = {
+  name: 'direct',
+  streams: true,
+  async copyRange(range, { plan, pace, start, signal, report }) {
+    const job: LaneJob = {
+      work: 'copy',
+      range,
+      chunkBytes: plan.chunkBytes,
+      requestBytes: plan.blockBytes,
+      lanes: plan.lanes,
+      windowBytes: plan.rangeBytes,
+      direct: { source: plan.sourceDirect.value, destination: plan.destinationDirect.value },
+      skipZeros: plan.skipZeros.value,
+      ...(pace === undefined ? {} : { bytesPerSecond: pace }),
+    };
+    const child = start([...ioniceArguments(plan.ionice), ...lanesArguments(job)], 'ipc');
+    const pid = child.pid ?? 0;
+    report.submitted(0, pid);
+    let flushed: ByteRange[] = [];
+    const { exit, words } = await followLanes(child, signal, {
+      moved: (bytes) => report.submitted(Math.max(0, bytes - sumBytes(flushed)), pid),
+      done: async (chunks) => {
+        await report.flushed(chunks);
+        flushed = chunks.reduce(addRange, flushed);
+        const [first] = flushed;
+        return first?.offset === range.offset ? first.offset + first.length : range.offset;
+      },
+    });
+    const failed = failedEnd(words);
+    return {
+      flushed: exit.status === 0 && sumBytes(flushed) === range.length,
+      exit,
+      words,
+      ...(failed === undefined ? {} : { failed }),
+    };
+  },
+};

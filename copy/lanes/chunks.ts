@@ -1,0 +1,44 @@
+import type { ByteRange } from '../../contract/copy.ts';
+
+/** Hands the chunks of a range out in order, never further ahead than the window. */
+export class Chunks {
+  #next: number;
+  #recorded: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly range: ByteRange,
+    private readonly chunkBytes: number,
+    private readonly windowBytes: number,
+  ) {
+    this.#next = range.offset;
+    this.#recorded = range.offset;
+  }
+
+  /** Whether somebody waits for what is written to be recorded. */
+  get isHeld(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Everything before this byte is recorded as done. */
+  recorded(upTo: number): void {
+    this.#recorded = Math.max(this.#recorded, upTo);
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
+  /** `onHeld` is called when the window is full; undefined when no chunk is left. */
+  async take(onHeld: () => void): Promise<ByteRange | undefined> {
+    const end = this.range.offset + this.range.length;
+    while (this.#next < end && this.#next >= this.#recorded + this.windowBytes) {
+      const go = new Promise<void>((resolve) => this.#waiting.push(resolve));
+      onHeld();
+      await go;
+    }
+    if (this.#next >= end) return undefined;
+    const offset = this.#next;
+    // Boundaries are multiples of the chunk, wherever the range begins.
+    const boundary = (Math.floor(offset / this.chunkBytes) + 1) * this.chunkBytes;
+    this.#next = Math.min(boundary, end);
+    return { offset, length: this.#next - offset };
+  }
+}

@@ -1,0 +1,57 @@
+import type { ChildProcess } from 'node:child_process';
+import { type Exit, supervise } from '../supervise.ts';
+import { nodeProgram } from '../node-program.ts';
+import type { ChunkDone, LaneJob, Recorded, Told } from './job.ts';
+
+const KEPT_CHARACTERS = 2000;
+
+/** argv of the lanes' program; it wants an IPC channel and the ends as descriptors 3 and 4. */
+export function lanesArguments(job: LaneJob): string[] {
+  return [...nodeProgram('lanes/main'), JSON.stringify(job)];
+}
+
+export type LanesListener = {
+  /** Bytes of all requests so far. */
+  moved: (bytes: number) => void;
+  /** Chunks in the order of their end, one call after the other; answers what `Recorded` says. */
+  done: (chunks: ChunkDone[]) => Promise<number>;
+};
+
+/**
+ * Follows a lanes' program until it has ended, and what it told was dealt with. `words`: what it
+ * said of the end that failed. Throws what `done` throws; the program is killed then.
+ * @throws ToolMissing, StuckProcess
+ */
+export async function followLanes(
+  child: ChildProcess,
+  signal: AbortSignal,
+  listener: LanesListener,
+): Promise<{ exit: Exit; words: string }> {
+  let [words, stderr] = ['', ''];
+  const broken = new AbortController();
+  let dealing = Promise.resolve();
+  async function deal(chunks: ChunkDone[]): Promise<void> {
+    if (broken.signal.aborted) return;
+    try {
+      const recorded: Recorded = { upTo: await listener.done(chunks) };
+      // One that has ended meanwhile needs no answer.
+      child.send(recorded, () => undefined);
+    } catch (error) {
+      broken.abort(error);
+    }
+  }
+  child.on('message', (message) => {
+    const told = message as Told;
+    if (told.kind === 'moved') listener.moved(told.bytes);
+    else if (told.kind === 'failed') words = told.words;
+    else dealing = dealing.then(() => deal(told.chunks));
+  });
+  child.stdout?.resume();
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('latin1')).slice(0, KEPT_CHARACTERS);
+  });
+  const exit = await supervise(child, AbortSignal.any([signal, broken.signal]));
+  await dealing;
+  broken.signal.throwIfAborted();
+  return { exit, words: words || stderr.trim() };
+}

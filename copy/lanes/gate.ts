@@ -1,0 +1,54 @@
+const [BUDGET, LIMITED] = [0, 1];
+const MOVED = 1;
+const KIB = 1024;
+/** What may be moved at once after a pause. Unit: seconds of the rate. */
+const BURST_SECONDS = 0.25;
+const WAIT_MILLISECONDS = 100;
+
+/**
+ * Lets the requests of all lanes pass at no more than a rate, and counts them. Its memory is shared
+ * by threads: lanes wait in it, the thread that drives them fills the budget up.
+ */
+export class Gate {
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #counts: BigInt64Array<SharedArrayBuffer>;
+  #filledAt = performance.now();
+
+  constructor(readonly memory = new SharedArrayBuffer(16)) {
+    this.#words = new Int32Array(memory, 0, 2);
+    this.#counts = new BigInt64Array(memory);
+  }
+
+  /** In a lane, before a request: waits until its bytes may pass. The budget may go into debt. */
+  pass(bytes: number): void {
+    while (Atomics.load(this.#words, LIMITED) === 1) {
+      const budget = Atomics.load(this.#words, BUDGET);
+      const rest = budget - Math.ceil(bytes / KIB);
+      if (budget <= 0) Atomics.wait(this.#words, BUDGET, budget, WAIT_MILLISECONDS);
+      else if (Atomics.compareExchange(this.#words, BUDGET, budget, rest) === budget) return;
+    }
+  }
+
+  /** In a lane, after a request. */
+  count(bytes: number): void {
+    Atomics.add(this.#counts, MOVED, BigInt(bytes));
+  }
+
+  /** Bytes of all requests so far. */
+  get moved(): number {
+    return Number(Atomics.load(this.#counts, MOVED));
+  }
+
+  /** By the driving thread, several times a second, while there is a limit. */
+  fill(bytesPerSecond: number): void {
+    const now = performance.now();
+    const earned = Math.floor((bytesPerSecond * (now - this.#filledAt)) / 1000 / KIB);
+    Atomics.store(this.#words, LIMITED, 1);
+    if (earned < 1) return;
+    this.#filledAt += (earned * KIB * 1000) / bytesPerSecond;
+    const most = Math.max(1, Math.ceil((bytesPerSecond * BURST_SECONDS) / KIB));
+    const budget = Atomics.load(this.#words, BUDGET);
+    Atomics.add(this.#words, BUDGET, Math.min(earned, Math.max(0, most - budget)));
+    Atomics.notify(this.#words, BUDGET);
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * A program of its own: copies or compares a range of what descriptors 3 and 4 point at with several
+ * lanes at once, and tells its parent what is done. Of a copy that is what was flushed, and a chunk
+ * far ahead waits until its parent has recorded what is behind it.
+ */
+import { constants, fdatasync } from 'node:fs';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { threadProgram } from '../node-program.ts';
+import { Chunks } from './chunks.ts';
+import { EndError, openEnd } from './end.ts';
+import { Gate } from './gate.ts';
+import type { ChunkDone, LaneJob, Recorded, Told } from './job.ts';
+import type { LaneAnswer, LaneData } from './lane.ts';
+
+const TELL_MILLISECONDS = 200;
+const FILL_MILLISECONDS = 50;
+
+const job = JSON.parse(process.argv[2] ?? '') as LaneJob;
+const gate = new Gate();
+const chunks = new Chunks(job.range, job.chunkBytes, job.windowBytes);
+
+const tell = (told: Told): Promise<void> =>
+  new Promise((resolve) => process.send?.(told, () => resolve()));
+
+async function fail(words: string): Promise<never> {
+  await tell({ kind: 'failed', words });
+  // Its lanes may hang in a request: a thread that does cannot be joined.
+  process.kill(process.pid, 'SIGKILL');
+  return new Promise(() => undefined);
+}
+
+process.on('message', ({ upTo }: Recorded) => chunks.recorded(upTo));
+process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+function openEnds(): LaneData['ends'] {
+  const access = job.work === 'copy' ? constants.O_RDWR : constants.O_RDONLY;
+  return {
+    source: openEnd('source', job.direct.source, constants.O_RDONLY),
+    destination: openEnd('destination', job.direct.destination, access),
+  };
+}
+
+/** Flushes what the lanes have written, one flush at a time, and tells of it. */
+class Flusher {
+  #written: ChunkDone[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(private readonly descriptor: number) {}
+
+  add(chunk: ChunkDone): void {
+    this.#written.push(chunk);
+    this.consider();
+  }
+
+  /** Starts one when enough was written, or when lanes wait for it. */
+  consider(): void {
+    const bytes = this.#written.reduce((sum, { length }) => sum + length, 0);
+    const isDue = bytes >= job.windowBytes / 4 || (bytes > 0 && chunks.isHeld);
+    if (this.#running !== undefined || !isDue) return;
+    this.#running = this.#flush().then(() => {
+      this.#running = undefined;
+      this.consider();
+    });
+  }
+
+  async end(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    if (this.#written.length > 0) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#written;
+    this.#written = [];
+    try {
+      await promisify(fdatasync)(this.descriptor);
+    } catch (error) {
+      await fail(new EndError('fdatasync failed for', '/dev/fd/4', error).message);
+    }
+    await tell({ kind: 'done', chunks: batch });
+  }
+}
+
+function startLane(ends: LaneData['ends']): Worker {
+  const workerData: LaneData = { job, ends, gate: gate.memory };
+  return new Worker(threadProgram('lanes/lane'), { workerData });
+}
+
+/** Gives one lane chunk after chunk. */
+async function drive(lane: Worker, onDone: (chunk: ChunkDone) => void, onHeld: () => void) {
+  for (;;) {
+    const chunk = await chunks.take(onHeld);
+    if (chunk === undefined) return;
+    const answer = await new Promise<LaneAnswer>((resolve, reject) => {
+      lane.once('message', resolve);
+      lane.once('error', reject);
+      lane.postMessage(chunk);
+    });
+    lane.removeAllListeners('error');
+    if ('failed' in answer) await fail(answer.failed);
+    else onDone(answer.done);
+  }
+}
+
+async function main(): Promise<void> {
+  const ends = openEnds();
+  const { bytesPerSecond } = job;
+  if (bytesPerSecond !== undefined) {
+    gate.fill(bytesPerSecond);
+    setInterval(() => gate.fill(bytesPerSecond), FILL_MILLISECONDS);
+  }
+  let told = 0;
+  setInterval(() => {
+    const { moved } = gate;
+    if (moved !== told) void tell({ kind: 'moved', bytes: moved });
+    told = moved;
+  }, TELL_MILLISECONDS);
+  const flusher = new Flusher(ends.destination.buffered);
+  const onDone = (chunk: ChunkDone): void => {
+    if (job.work === 'copy') flusher.add(chunk);
+    else void tell({ kind: 'done', chunks: [chunk] });
+  };
+  const lanes = Array.from({ length: job.lanes }, () => startLane(ends));
+  await Promise.all(lanes.map((lane) => drive(lane, onDone, () => flusher.consider())));
+  await flusher.end();
+  await tell({ kind: 'moved', bytes: gate.moved });
+  process.exit(0);
+}
+
+main().catch((error: unknown) => fail((error as Error).message));

@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { renderBytes } from '../client/render/quantities.ts';
 import { manageVolume } from '../client/temporal/manage-volume.ts';
 import { attachBare, type BareDevices } from './bare-devices.ts';
@@ -34,6 +35,12 @@ export async function makeVolumes(
   }
 }
 
+/**
+ * A virtual machine gives freed memory back to its host some seconds later, and gets it again for
+ * much more: what starts at once would be ahead of a command that attaches first.
+ */
+const SETTLE_MILLISECONDS = 5_000;
+
 /** Nobody's dirty pages are written on somebody else's time, and nobody reads from memory. */
 async function forgetCaches(stage: Stage, storage: Storage): Promise<void> {
   await execa('sync');
@@ -41,6 +48,7 @@ async function forgetCaches(stage: Stage, storage: Storage): Promise<void> {
     const file = rawFile(stage, storage, id);
     await execa('dd', [`if=${file}`, 'of=/dev/null', 'iflag=nocache', 'count=0']);
   }
+  await sleep(SETTLE_MILLISECONDS);
 }
 
 /** What is compared with each other stands in one group, so that it is measured side by side. */

@@ -71,7 +71,9 @@ ${renderRun(run)}
 
 - Volumes of ${renderBytes(sizeBytes)} full of random data. Each tool copies once a round, in another
   order each time, over ${rounds} rounds. Seconds are medians; a ratio is the median of the rounds' own.
-- Before each copy both volumes' files are put out of the page cache.
+- Before each copy both volumes' files are put out of the page cache, and 5 seconds are waited: a
+  virtual machine gives freed memory back to its host meanwhile, and who starts at once is ahead of
+  who attaches first.
 - \`file\` storage: raw files. \`iscsi\` storage: a tgtd of our own with CHAP, connected through
   qemu-storage-daemon and FUSE at both ends; the bare dd gets devices of the same kind over the same
   files.

@@ -16,15 +16,12 @@ export type RangeOutcome = {
   words: string;
 };
 
-/** Bytes that were flushed, with their SHA-256 (hexadecimal) where one was taken in flight. */
-export type Flushed = ByteRange & { sha256?: string };
-
 /** What an engine tells while it copies. */
 export type RangeReport = {
   /** Bytes of this range handed to the destination, not yet known to be on it. */
   submitted: (bytes: number, pid: number) => void;
   /** After the flush that covers them; on return they are recorded. Called one at a time. */
-  flushed: (done: readonly Flushed[]) => Promise<void>;
+  flushed: (done: readonly ByteRange[]) => Promise<void>;
 };
 
 /** What an engine is given beside the range. */

@@ -9,7 +9,6 @@ import {
   saveCheckpoint,
 } from './checkpoint.ts';
 import { holdsLease, type Lease } from './lease.ts';
-import type { Flushed } from './engine.ts';
 import { addRange, missingBytes, nextMissing } from './ranges.ts';
 import { stalled } from './stall.ts';
 
@@ -67,7 +66,7 @@ export class Journal {
    * After a flush, and before anybody is told. What may be written from then on is written down
    * with it: each write costs two flushes of the disk that is being copied to.
    */
-  async flushed(done: readonly Flushed[]): Promise<void> {
+  async flushed(done: readonly ByteRange[]): Promise<void> {
     const flushed = done.reduce(addRange, this.current.flushed);
     await this.go({ ...this.current, flushed, idleAttempts: 0 });
   }

@@ -7,9 +7,8 @@ import { addRange, sumBytes } from '../ranges.ts';
 import { ioniceArguments } from './ionice.ts';
 
 /**
- * Several lanes at once, each with a request of its own on its way, and one SHA-256 a chunk taken
- * from what was written. One run takes all that is missing; what is in doubt stays within the
- * plan's range.
+ * Several lanes at once, each with a request of its own on its way. One run takes all that is
+ * missing; what is in doubt stays within the plan's range.
  */
 export const directEngine: Engine = {
   name: 'direct',

@@ -23,8 +23,6 @@ export type LaneJob = {
 
 /** A chunk that was flushed, or compared. */
 export type ChunkDone = ByteRange & {
-  /** Of a copied chunk, hexadecimal. */
-  sha256?: string;
   /** Of a compared chunk: the first byte of the volume in it that differs. */
   differsAt?: number;
 };

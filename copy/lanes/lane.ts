@@ -1,5 +1,4 @@
 /** One lane, a thread: works on one chunk at a time, request by request. */
-import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ByteRange } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
@@ -33,16 +32,14 @@ const isZero = (bytes: Uint8Array): boolean =>
   zeros.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 
 function copyChunk(chunk: ByteRange): ChunkDone {
-  const hash = createHash('sha256');
   for (const { offset, length } of requestsOf(chunk)) {
     gate.pass(length);
     const bytes = ours.subarray(0, length);
     readAt(ends.source, bytes, offset);
-    hash.update(bytes);
     if (!job.skipZeros || !isZero(bytes)) writeAt(ends.destination, bytes, offset);
     gate.count(length);
   }
-  return { ...chunk, sha256: hash.digest('hex') };
+  return chunk;
 }
 
 function compareChunk(chunk: ByteRange): ChunkDone {

@@ -53,6 +53,35 @@ it('goes on after SIGKILL of the copier at any point, and says what it moved aga
   }
 });
 
+it('goes on with several lanes after SIGKILL of the copier, within what may be in doubt', async () => {
+  const bytes = 24 * MIB + 512;
+  const both = await ends(bytes);
+  const pace = { value: 'paced' as const, because: 'the test kills it on its way' };
+  const planned = await rig.plan(both, { engine: 'direct', bytesPerSecond: 8 * MIB });
+  const plan = { ...planned, throttle: pace };
+  let kills = 0;
+  for (;;) {
+    const run = rig.run(plan, both);
+    const begun = run.seen;
+    run.onProgress = (progress) => {
+      begun.push(progress);
+      const news = progress.bytesFlushed - (begun[0]?.bytesFlushed ?? 0);
+      if (kills < 2 && news > 2 * MIB && progress.copierPid !== undefined) {
+        process.kill(progress.copierPid, 'SIGKILL');
+      }
+    };
+    const result = await runCopy(run).catch((error: unknown) => error as { code?: string });
+    if ('bytes' in result) {
+      expect(result).toMatchObject({ bytes, attempts: 3 });
+      expect(result.bytesCopiedAgain).toBeLessThanOrEqual(2 * plan.rangeBytes);
+      break;
+    }
+    expect(codeOf(result)).toBe('CopierFailed');
+    kills += 1;
+  }
+  expect(await digest(both.destination.path)).toBe(await digest(both.source.path));
+});
+
 it('an abort waits for the copier, throws its reason and keeps what was flushed', async () => {
   const both = await ends(8 * MIB);
   const plan = await rig.plan(both, { blockSize: '512' });

@@ -9,6 +9,7 @@ const PACKAGES = [
   'qemu-block-extra',
   'libiscsi-bin',
   'fuse3',
+  'strace',
   'python3-pip',
 ];
 

@@ -24,6 +24,8 @@ const PATIENCE_MS = 200_000;
 /** How a copy ended, in words that a table can show: `completed`, `failed VolumeBusy` … */
 export type Ending = { outcome: string; message: string; report?: CopyReport };
 
+const COPIER = /^dd\0|^[^\0]*node\0.*lanes\/main\./;
+
 /** One copy of a rig, seen from outside. */
 export class CopyRun {
   /** Codes of what was parked and how it was decided, in order. */
@@ -138,8 +140,9 @@ export class CopyRun {
         .map((text) => text.trim().split(/\s+/))
         .find((words) => words[1] === 'FLOCK' && words[5]?.endsWith(`:${ino}`));
       const pid = Number(line?.[4]);
-      if (!(pid > 0) || !readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('dd\0')) return;
-      return pid;
+      if (!(pid > 0)) return undefined;
+      // Before it has become one of these it is still on its way through lock and guard.
+      return COPIER.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ? pid : undefined;
     } catch {
       return undefined;
     }

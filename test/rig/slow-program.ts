@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -11,7 +12,8 @@ export function slowProgram(directory: string, name: string, given = ''): Record
   mkdirSync(programs);
   const wait = `while [ -e ${hold} ]; do : >${hold}.reached; sleep 0.05; done`;
   const held = `case "$*" in *'${given}'*) ${wait};; esac`;
-  const real = `PATH=\${PATH#*:} exec ${name} "$@"`;
+  // By its path: what the program starts in turn is to find the slow ones as well.
+  const real = `exec ${execFileSync('which', [name], { encoding: 'utf8' }).trim()} "$@"`;
   writeFileSync(join(programs, name), `#!/bin/sh\n${held}\n${real}\n`, { mode: 0o755 });
   return { PATH: `${programs}:${process.env['PATH']}` };
 }

@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import { DrayError } from '../contract/errors.ts';
 import type {
   Attachment,
@@ -29,7 +30,9 @@ export function createBackendActivities({ backend, keys }: BackendContext) {
     },
 
     async deleteVolume(volume: VolumeRef): Promise<Undone> {
-      return backend.deleteVolume(volume);
+      const undone = await backend.deleteVolume(volume);
+      // A repeat finds gone what an attempt has deleted whose answer was lost.
+      return activityInfo().attempt > 1 ? 'done' : undone;
     },
 
     async listVolumes(): Promise<Volume[]> {

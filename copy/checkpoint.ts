@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { DrayError } from '../contract/errors.ts';
 import type { CopyPlan } from '../contract/copy.ts';
 import { readJson, writeAtomic } from '../system/atomic-file.ts';
-import { areMerged, nextMissing, sumBytes } from './ranges.ts';
+import { areMerged, sumBytes, windowFrom } from './ranges.ts';
 
 const bytes = z.int().min(0);
 const range = z.object({ offset: bytes, length: bytes });
@@ -131,9 +131,8 @@ export async function loadCheckpoint(
   const { flushed, attempt } = parsed.data;
   onNotice(`goes on from the last heartbeat, ${sumBytes(flushed)} bytes flushed`);
   // How far the range in progress came is not known here: it counts as moved in full.
-  const next = nextMissing(flushed, plan.bytesTotal, plan.rangeBytes);
-  const started = next !== undefined && attempt > 0;
-  return { ...fresh, flushed, attempts: attempt, ...(started ? { running: next } : {}) };
+  const running = attempt > 0 ? windowFrom(flushed, plan.bytesTotal, plan.rangeBytes) : undefined;
+  return { ...fresh, flushed, attempts: attempt, ...(running === undefined ? {} : { running }) };
 }
 
 /** @throws StateUnwritable, StorageFull */

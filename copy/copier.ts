@@ -39,7 +39,6 @@ export type CopyRun = {
 };
 
 const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
-const TOOLS = { dd: 'dd', direct: 'the direct copier', file: 'the file copier' };
 /** Cinder's unit (volume_utils._copy_volume_with_path divides by 1024 * 1024 and says MB). */
 const MB = 2 ** 20;
 
@@ -58,7 +57,9 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
   const { plan, ends, volumes, signal } = run;
   const { pace } = throttle;
   const inDoubt = Math.min(range.length, plan.rangeBytes);
-  const silence = new Silence(silenceSeconds(inDoubt, run.limits));
+  // A copier that keeps a pace says nothing while a request waits for it.
+  const paced = pace === undefined ? 0 : plan.blockBytes / pace;
+  const silence = new Silence(silenceSeconds(inDoubt, run.limits) + paced);
   const work: RangeWork = {
     plan,
     ...(pace === undefined ? {} : { pace }),
@@ -85,7 +86,7 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
   if (!holdsLease(lease)) throw new DrayError('CopierFenced', { volume });
   await journal.stopped(outcome.moved);
   signal.throwIfAborted();
-  const tool = TOOLS[plan.engine.value];
+  const tool = plan.engine.value === 'dd' ? 'dd' : 'the file copier';
   throw await explainFailure(outcome, { volume, ends, plan, range, tool });
 }
 

@@ -25,8 +25,7 @@ export type FailureContext = {
 async function assertAnswers(role: Role, { ends, plan }: FailureContext, words: string) {
   const device = ends[role];
   await inspectEnd(device, role);
-  const direct = (role === 'source' ? plan.sourceDirect : plan.destinationDirect).value;
-  if (await answersReads(device, plan.bytesTotal, plan.blockBytes, direct)) return;
+  if (await answersReads(device, role, plan)) return;
   throw deviceLost(role, device, `it does not answer (${words})`);
 }
 

@@ -9,7 +9,7 @@ import {
   saveCheckpoint,
 } from './checkpoint.ts';
 import { holdsLease, type Lease } from './lease.ts';
-import { addRange, missingBytes, nextMissing } from './ranges.ts';
+import { addRange, missingBytes, nextMissing, windowFrom } from './ranges.ts';
 import { stalled } from './stall.ts';
 
 /** One attempt's way to write the checkpoint down; refused once another attempt has the lease. */
@@ -98,10 +98,8 @@ export class Journal {
   private async go(checkpoint: Checkpoint): Promise<void> {
     const rest = { ...checkpoint };
     delete rest.running;
-    const first = nextMissing(rest.flushed, rest.bytesTotal, this.#windowBytes);
-    if (first === undefined) return this.save(rest);
-    const length = Math.min(this.#windowBytes, rest.bytesTotal - first.offset);
-    await this.save({ ...rest, running: { offset: first.offset, length } });
+    const running = windowFrom(rest.flushed, rest.bytesTotal, this.#windowBytes);
+    await this.save(running === undefined ? rest : { ...rest, running });
   }
 
   private async save(checkpoint: Checkpoint): Promise<void> {

@@ -11,7 +11,7 @@ import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { inspectEnd } from './end-state.ts';
 import { wholePages } from './lanes/alignment.ts';
-import { openRefusal, probeDirect } from './probe.ts';
+import { openRefusal, probedBytes, probeDirect } from './probe.ts';
 import { chooseThrottle } from './throttle/throttle.ts';
 import { requireTools } from './tools.ts';
 
@@ -96,10 +96,14 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const bytesTotal = ends.source.sizeBytes;
   const engine = await chooseEngine(ends, options.engine);
   const buffered = { value: false, because: 'the file engine goes through the page cache' };
-  // Lanes take what is not aligned at the end through the page cache; dd takes all or nothing.
-  const probed = engine.value === 'direct' ? wholePages(bytesTotal) : bytesTotal;
-  const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> =>
-    engine.value === 'file' ? buffered : probeDirect(ends[role], role, probed, blockBytes);
+  const probed = probedBytes(engine.value, bytesTotal);
+  const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> => {
+    if (engine.value === 'file') return buffered;
+    if (engine.value === 'direct' && wholePages(blockBytes) !== blockBytes) {
+      return { value: false, because: `requests of ${blockBytes} bytes are not whole pages` };
+    }
+    return probeDirect(ends[role], role, probed, blockBytes);
+  };
   const sourceDirect = await probe('source');
   const destinationDirect = await probe('destination');
   const direct = { source: sourceDirect.value, destination: destinationDirect.value };

@@ -1,10 +1,11 @@
 import type { Device } from '../contract/attachment.ts';
-import type { Reasoned } from '../contract/copy.ts';
+import type { CopyPlan, EngineName, Reasoned } from '../contract/copy.ts';
 import type { Role } from '../contract/volume.ts';
 import { DrayError } from '../contract/errors.ts';
 import { runTool } from '../system/run.ts';
 import { deviceLost } from './end-state.ts';
 import { errnoOfMessage, LOST_ERRNOS } from './errnos.ts';
+import { wholePages } from './lanes/alignment.ts';
 
 const READ_SECONDS = 30;
 
@@ -100,13 +101,19 @@ export async function probeDirect(
   return { value: true, because: 'direct reads of its first and last requests came' };
 }
 
-/** Whether an end still answers reads, at its start or at its end. */
-export async function answersReads(
-  device: Device,
-  bytes: number,
-  blockBytes: number,
-  direct: boolean,
-): Promise<boolean> {
+/**
+ * The bytes whose first and last requests tell of all: lanes take what is not a whole page at the
+ * end through the page cache, dd takes all or nothing.
+ */
+export function probedBytes(engine: EngineName, bytesTotal: number): number {
+  return engine === 'direct' ? wholePages(bytesTotal) : bytesTotal;
+}
+
+/** Whether an end still answers reads, at its start or at its end, in the way the plan reads it. */
+export async function answersReads(device: Device, role: Role, plan: CopyPlan): Promise<boolean> {
+  const { bytesTotal, blockBytes } = plan;
+  const direct = (role === 'source' ? plan.sourceDirect : plan.destinationDirect).value;
+  const bytes = direct ? probedBytes(plan.engine.value, bytesTotal) : bytesTotal;
   for (const block of tellingBlocks(bytes, blockBytes)) {
     try {
       const failure = await readFailure(device, { ...block, blockBytes, direct });

@@ -42,6 +42,17 @@ export function nextMissing(
   return length > 0 ? { offset, length } : undefined;
 }
 
+/** From the first byte that is missing on, what is there between included; undefined at the end. */
+export function windowFrom(
+  merged: readonly ByteRange[],
+  bytesTotal: number,
+  windowBytes: number,
+): ByteRange | undefined {
+  const first = nextMissing(merged, bytesTotal, windowBytes);
+  if (first === undefined) return undefined;
+  return { ...first, length: Math.min(windowBytes, bytesTotal - first.offset) };
+}
+
 /** Whether ranges that were read from somewhere can be of this volume and its requests. */
 export function areMerged(ranges: readonly ByteRange[], bytesTotal: number, block: number) {
   let end = -1;

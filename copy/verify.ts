@@ -60,8 +60,7 @@ async function explain(
   const device = ends[role];
   if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, words);
   await inspectEnd(device, role);
-  const direct = (role === 'source' ? plan.sourceDirect : plan.destinationDirect).value;
-  if (!(await answersReads(device, plan.bytesTotal, plan.blockBytes, direct))) {
+  if (!(await answersReads(device, role, plan))) {
     return deviceLost(role, device, `it does not answer (${words})`);
   }
   const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnreadable';
@@ -125,13 +124,15 @@ async function compareAll(
   const { bytesCompared: offset } = run.from;
   const rate = new Rate();
   const open = await openForReading(run.ends);
-  const silence = new Silence(silenceSeconds(plan.lanes * REQUEST_BYTES, run.limits));
+  let silence: Silence | undefined;
   try {
     await dropCaches(run, open);
+    const heard = new Silence(silenceSeconds(plan.lanes * REQUEST_BYTES, run.limits));
+    silence = heard;
     const child = startReaders(run, { offset, length: bytesTotal - offset }, open);
     let compared: ByteRange[] = addRange([], { offset: 0, length: offset });
-    const ended = await followLanes(child, AbortSignal.any([signal, silence.signal]), {
-      moved: () => silence.broken(),
+    const ended = await followLanes(child, AbortSignal.any([signal, heard.signal]), {
+      moved: () => heard.broken(),
       done: (chunks) => {
         const differing = chunks.find(({ differsAt }) => differsAt !== undefined);
         if (differing?.differsAt !== undefined) {
@@ -151,7 +152,7 @@ async function compareAll(
       throw await explain(ended, run);
     }
   } finally {
-    silence.end();
+    silence?.end();
     await open.close();
   }
 }

@@ -11,8 +11,9 @@ function startTicksOf(pid: number): number | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended: it holds neither files nor memory.
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+    // A zombie has ended and holds nothing, unless another thread of it hangs in the kernel.
+    const isZombie = fields[0] === 'Z' && Number(fields[17]) <= 1;
+    return isZombie || fields[0] === 'X' ? undefined : Number(fields[19]);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
     throw error;
@@ -56,9 +57,14 @@ export async function endProcess(
 
 /** Whether the process has the file open, by name: a look at what it has open could hang there. */
 async function hasOpen({ pid }: ProcessId, path: string): Promise<boolean> {
-  const directory = `/proc/${pid}/fd`;
-  for (const fd of await readdir(directory).catch(() => [])) {
-    if ((await readlink(`${directory}/${fd}`).catch(() => '')) === path) return true;
+  for (const thread of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+    const directory = `/proc/${pid}/task/${thread}/fd`;
+    const descriptors = await readdir(directory).catch(() => []);
+    for (const fd of descriptors) {
+      if ((await readlink(`${directory}/${fd}`).catch(() => '')) === path) return true;
+    }
+    // Threads share what they have open; one that has ended shows nothing.
+    if (descriptors.length > 0) return false;
   }
   return false;
 }

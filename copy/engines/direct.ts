@@ -26,14 +26,22 @@ export const directEngine: Engine = {
       ...(pace === undefined ? {} : { bytesPerSecond: pace }),
     };
     const child = start([...ioniceArguments(plan.ionice), ...lanesArguments(job)], 'ipc');
-    const pid = child.pid ?? 0;
-    report.submitted(0, pid);
     let flushed: ByteRange[] = [];
+    let moved = 0;
+    const submitted = (): void => {
+      const onTheirWay = Math.max(0, moved - sumBytes(flushed));
+      if (child.pid !== undefined) report.submitted(onTheirWay, child.pid);
+    };
+    submitted();
     const { exit, words } = await followLanes(child, signal, {
-      moved: (bytes) => report.submitted(Math.max(0, bytes - sumBytes(flushed)), pid),
+      moved: (bytes) => {
+        moved = bytes;
+        submitted();
+      },
       done: async (chunks) => {
         await report.flushed(chunks);
         flushed = chunks.reduce(addRange, flushed);
+        submitted();
         const [first] = flushed;
         return first?.offset === range.offset ? first.offset + first.length : range.offset;
       },
@@ -43,6 +51,8 @@ export const directEngine: Engine = {
       flushed: exit.status === 0 && sumBytes(flushed) === range.length,
       exit,
       words,
+      // Nothing is written by who could not open an end; of any other only the window is known.
+      ...(words.startsWith('failed to open') ? { moved: 0 } : {}),
       ...(failed === undefined ? {} : { failed }),
     };
   },

@@ -1,6 +1,6 @@
 import type { ByteRange } from '../../contract/copy.ts';
 
-/** Hands the chunks of a range out in order, never further ahead than the window. */
+/** Hands the chunks of a range out in order, none that ends further ahead than the window. */
 export class Chunks {
   #next: number;
   #recorded: number;
@@ -28,17 +28,19 @@ export class Chunks {
 
   /** `onHeld` is called when the window is full; undefined when no chunk is left. */
   async take(onHeld: () => void): Promise<ByteRange | undefined> {
-    const end = this.range.offset + this.range.length;
-    while (this.#next < end && this.#next >= this.#recorded + this.windowBytes) {
+    while (this.#behindNext() > this.#recorded + this.windowBytes) {
       const go = new Promise<void>((resolve) => this.#waiting.push(resolve));
       onHeld();
       await go;
     }
-    if (this.#next >= end) return undefined;
     const offset = this.#next;
-    // Boundaries are multiples of the chunk, wherever the range begins.
-    const boundary = (Math.floor(offset / this.chunkBytes) + 1) * this.chunkBytes;
-    this.#next = Math.min(boundary, end);
-    return { offset, length: this.#next - offset };
+    this.#next = this.#behindNext();
+    return this.#next > offset ? { offset, length: this.#next - offset } : undefined;
+  }
+
+  /** Boundaries are multiples of the chunk, wherever the range begins. */
+  #behindNext(): number {
+    const boundary = (Math.floor(this.#next / this.chunkBytes) + 1) * this.chunkBytes;
+    return Math.min(boundary, this.range.offset + this.range.length);
   }
 }

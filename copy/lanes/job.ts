@@ -12,7 +12,7 @@ export type LaneJob = {
   requestBytes: number;
   /** Chunks at a time. */
   lanes: number;
-  /** No chunk is begun this far behind the first one that is not recorded as done. Unit: bytes. */
+  /** No chunk is begun that ends further behind what is recorded as done. Unit: bytes. */
   windowBytes: number;
   /** Ends that are opened with O_DIRECT. */
   direct: Record<Role, boolean>;

@@ -15,6 +15,7 @@ import type { LaneAnswer, LaneData } from './lane.ts';
 
 const TELL_MILLISECONDS = 200;
 const FILL_MILLISECONDS = 50;
+const FLUSH_MILLISECONDS = 1000;
 
 const job = JSON.parse(process.argv[2] ?? '') as LaneJob;
 const gate = new Gate();
@@ -41,23 +42,30 @@ function openEnds(): LaneData['ends'] {
   };
 }
 
-/** Flushes what the lanes have written, one flush at a time, and tells of it. */
+/**
+ * Flushes what the lanes have written, one flush at a time, and tells of it: soon enough that a slow
+ * copy is recorded as it goes.
+ */
 class Flusher {
   #written: ChunkDone[] = [];
   #running: Promise<void> | undefined;
+  #flushedAt = performance.now();
 
-  constructor(private readonly descriptor: number) {}
+  constructor(private readonly descriptor: number) {
+    setInterval(() => this.consider(), FLUSH_MILLISECONDS);
+  }
 
   add(chunk: ChunkDone): void {
     this.#written.push(chunk);
     this.consider();
   }
 
-  /** Starts one when enough was written, or when lanes wait for it. */
+  /** Starts one when enough was written, for long enough, or when lanes wait for it. */
   consider(): void {
     const bytes = this.#written.reduce((sum, { length }) => sum + length, 0);
-    const isDue = bytes >= job.windowBytes / 4 || (bytes > 0 && chunks.isHeld);
-    if (this.#running !== undefined || !isDue) return;
+    const isLate = performance.now() - this.#flushedAt >= FLUSH_MILLISECONDS;
+    const isDue = bytes >= job.windowBytes / 4 || isLate || chunks.isHeld;
+    if (this.#running !== undefined || bytes === 0 || !isDue) return;
     this.#running = this.#flush().then(() => {
       this.#running = undefined;
       this.consider();
@@ -77,6 +85,7 @@ class Flusher {
     } catch (error) {
       await fail(new EndError('fdatasync failed for', '/dev/fd/4', error).message);
     }
+    this.#flushedAt = performance.now();
     await tell({ kind: 'done', chunks: batch });
   }
 }

@@ -14,8 +14,8 @@ import { pieceBytes } from './pacer.ts';
 type Direct = { source: boolean; destination: boolean };
 
 /**
- * The end whose device queue can be limited. One is enough, since dd reads and writes in turn,
- * and two would each make the other wait. Only O_DIRECT is charged to the copier for certain.
+ * The end whose device queue can be limited. One is enough, since dd, and each lane, reads and writes
+ * in turn, and two would each make the other wait. Only O_DIRECT is charged to the copier for certain.
  */
 async function limitedEnd(
   ends: CopyEnds,

@@ -20,6 +20,12 @@ export class Chunks {
     return this.#waiting.length > 0;
   }
 
+  /** No chunk is given any more. */
+  stop(): void {
+    this.#next = this.range.offset + this.range.length;
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
   /** Everything before this byte is recorded as done. */
   recorded(upTo: number): void {
     this.#recorded = Math.max(this.#recorded, upTo);
@@ -28,14 +34,19 @@ export class Chunks {
 
   /** `onHeld` is called when the window is full; undefined when no chunk is left. */
   async take(onHeld: () => void): Promise<ByteRange | undefined> {
-    while (this.#behindNext() > this.#recorded + this.windowBytes) {
+    while (!this.#isEmpty && this.#behindNext() > this.#recorded + this.windowBytes) {
       const go = new Promise<void>((resolve) => this.#waiting.push(resolve));
       onHeld();
       await go;
     }
+    if (this.#isEmpty) return undefined;
     const offset = this.#next;
     this.#next = this.#behindNext();
-    return this.#next > offset ? { offset, length: this.#next - offset } : undefined;
+    return { offset, length: this.#next - offset };
+  }
+
+  get #isEmpty(): boolean {
+    return this.#next >= this.range.offset + this.range.length;
   }
 
   /** Boundaries are multiples of the chunk, wherever the range begins. */

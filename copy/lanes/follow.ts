@@ -43,7 +43,7 @@ export async function followLanes(
   child.on('message', (message) => {
     const told = message as Told;
     if (told.kind === 'moved') listener.moved(told.bytes);
-    else if (told.kind === 'failed') words = told.words;
+    else if (told.kind === 'failed') words ||= told.words;
     else dealing = dealing.then(() => deal(told.chunks));
   });
   child.stdout?.resume();

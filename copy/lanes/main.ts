@@ -24,9 +24,9 @@ const chunks = new Chunks(job.range, job.chunkBytes, job.windowBytes);
 const tell = (told: Told): Promise<void> =>
   new Promise((resolve) => process.send?.(told, () => resolve()));
 
+/** Ends at once: a lane may hang in a request, and a thread that does cannot be joined. */
 async function fail(words: string): Promise<never> {
   await tell({ kind: 'failed', words });
-  // Its lanes may hang in a request: a thread that does cannot be joined.
   process.kill(process.pid, 'SIGKILL');
   return new Promise(() => undefined);
 }
@@ -95,7 +95,10 @@ function startLane(ends: LaneData['ends']): Worker {
   return new Worker(threadProgram('lanes/lane'), { workerData });
 }
 
-/** Gives one lane chunk after chunk. */
+/**
+ * Gives one lane chunk after chunk. When one of them fails, the others end what they are at: what
+ * is before a bad place is done then, however often it is met.
+ */
 async function drive(lane: Worker, onDone: (chunk: ChunkDone) => void, onHeld: () => void) {
   for (;;) {
     const chunk = await chunks.take(onHeld);
@@ -106,8 +109,11 @@ async function drive(lane: Worker, onDone: (chunk: ChunkDone) => void, onHeld: (
       lane.postMessage(chunk);
     });
     lane.removeAllListeners('error');
-    if ('failed' in answer) await fail(answer.failed);
-    else onDone(answer.done);
+    if ('failed' in answer) {
+      process.exitCode = 1;
+      chunks.stop();
+      await tell({ kind: 'failed', words: answer.failed });
+    } else onDone(answer.done);
   }
 }
 
@@ -133,7 +139,7 @@ async function main(): Promise<void> {
   await Promise.all(lanes.map((lane) => drive(lane, onDone, () => flusher.consider())));
   await flusher.end();
   await tell({ kind: 'moved', bytes: gate.moved });
-  process.exit(0);
+  process.exit();
 }
 
 main().catch((error: unknown) => fail((error as Error).message));

@@ -44,3 +44,17 @@ it('gives every byte once, by whole chunks, never ahead of the window, and never
     }
   }
 });
+
+it('gives nothing more once it is stopped, to nobody who waits either', async () => {
+  const chunks = new Chunks({ offset: 0, length: 100 }, 10, 20);
+  const held: string[] = [];
+  const take = () => chunks.take(() => held.push('held'));
+  expect([await take(), await take()]).toEqual([
+    { offset: 0, length: 10 },
+    { offset: 10, length: 10 },
+  ]);
+  const waiting = take();
+  expect(held).toEqual(['held']);
+  chunks.stop();
+  expect([await waiting, await take()]).toEqual([undefined, undefined]);
+});

@@ -24,8 +24,11 @@ const limit = { device: '8:16', role: 'destination' as const, bytesPerSecond: 10
 /** Ratio of the measured rate to the limit, and the cgroups the copier was seen in. */
 async function measure(kind: 'paced' | 'as planned', engine: EngineName = 'dd') {
   const bytesPerSecond = 4 * MIB;
-  const source = await rig.file('a', 12 * MIB);
-  const destination = await rig.file('b', 12 * MIB, 1);
+  // Of lanes the start is left out, which takes its time on a busy machine; dd moves at once.
+  const isDirect = engine === 'direct';
+  const bytes = (isDirect ? 24 : 12) * MIB;
+  const source = await rig.file('a', bytes);
+  const destination = await rig.file('b', bytes, 1);
   // Else the copier's direct writes pay for the pages that this test left dirty.
   await exec('sync', [source.path, destination.path]);
   const ends = { source, destination };
@@ -36,8 +39,11 @@ async function measure(kind: 'paced' | 'as planned', engine: EngineName = 'dd') 
   let began: number | undefined;
   let groups = '';
   const flushes = new Set<number>();
-  run.onProgress = ({ copierPid, bytesFlushed }) => {
-    began ??= performance.now();
+  let before = 0;
+  run.onProgress = ({ copierPid, bytesFlushed, bytesSubmitted }) => {
+    if (began === undefined && (!isDirect || bytesSubmitted > 0)) {
+      [began, before] = [performance.now(), bytesSubmitted];
+    }
     flushes.add(bytesFlushed);
     if (copierPid !== undefined && existsSync(`/proc/${copierPid}/cgroup`)) {
       groups += readFileSync(`/proc/${copierPid}/cgroup`, 'utf8');
@@ -45,14 +51,14 @@ async function measure(kind: 'paced' | 'as planned', engine: EngineName = 'dd') 
   };
   await runCopy(run);
   const seconds = (performance.now() - began!) / 1000;
-  return { ratio: source.sizeBytes / seconds / bytesPerSecond, groups, throttle, flushes };
+  return { ratio: (bytes - before) / seconds / bytesPerSecond, groups, throttle, flushes };
 }
 
 it.each(['dd', 'direct'] as const)('pacing of %s keeps the average within 15 %', async (engine) => {
   const { ratio, flushes } = await measure('paced', engine);
   expect(ratio).toBeGreaterThan(0.85);
   expect(ratio).toBeLessThan(1.15);
-  // In 3 s: what a slow copy has done is recorded as it goes.
+  // What a slow copy has done is recorded as it goes.
   expect(flushes.size).toBeGreaterThan(2);
 });
 

@@ -1,4 +1,3 @@
-import type { Device } from '../contract/attachment.ts';
 import type { ByteRange, CopyEnds, CopyPlan } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { Role } from '../contract/volume.ts';
@@ -21,28 +20,35 @@ export type FailureContext = {
   tool: string;
 };
 
-/** Whether the end as a whole has gone, rather than one place on it. @throws DeviceLost */
-async function assertAnswers(role: Role, { ends, plan }: FailureContext, words: string) {
+/**
+ * Whether only one place on an end failed, and not the end as a whole, of which a program said the
+ * words. @throws DeviceLost
+ */
+export async function assertAnswers(
+  { role, errno }: { role: Role; errno: string | undefined },
+  words: string,
+  { ends, plan }: Pick<FailureContext, 'ends' | 'plan'>,
+): Promise<void> {
   const device = ends[role];
+  if (errno !== undefined && LOST_ERRNOS.has(errno)) throw deviceLost(role, device, words);
   await inspectEnd(device, role);
   if (await answersReads(device, role, plan)) return;
   throw deviceLost(role, device, `it does not answer (${words})`);
 }
 
 async function explainEnd(
-  role: Role,
-  errno: string | undefined,
+  failed: { role: Role; errno: string | undefined },
   words: string,
   context: FailureContext,
 ): Promise<DrayError> {
-  const device: Device = context.ends[role];
-  if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, words);
+  const { role, errno } = failed;
+  const { path: device } = context.ends[role];
   if (role === 'destination' && errno !== undefined && FULL_ERRNOS.has(errno)) {
-    return new DrayError('DestinationFull', { device: device.path, because: words });
+    return new DrayError('DestinationFull', { device, because: words });
   }
-  await assertAnswers(role, context, words);
+  await assertAnswers(failed, words, context);
   const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnwritable';
-  return new DrayError(code, { device: device.path, because: words });
+  return new DrayError(code, { device, because: words });
 }
 
 /** The catalogue's error for a range that was not flushed. */
@@ -58,7 +64,7 @@ export async function explainFailure(
     if (exit.status === NOT_FOUND_STATUS) {
       await requireTools(['flock', 'setpriv', 'dd', ...(context.plan.ionice ? ['ionice'] : [])]);
     }
-    if (failed !== undefined) return await explainEnd(failed.role, failed.errno, words, context);
+    if (failed !== undefined) return await explainEnd(failed, words, context);
     // A copier that was killed or came up short may have been hit by an end that has gone.
     await inspectEnd(context.ends.source, 'source');
     await inspectEnd(context.ends.destination, 'destination');

@@ -109,10 +109,17 @@ export function probedBytes(engine: EngineName, bytesTotal: number): number {
   return engine === 'direct' ? wholePages(bytesTotal) : bytesTotal;
 }
 
+/** Which ends the plan opens with O_DIRECT. */
+export function directEnds(
+  plan: Pick<CopyPlan, 'sourceDirect' | 'destinationDirect'>,
+): Record<Role, boolean> {
+  return { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };
+}
+
 /** Whether an end still answers reads, at its start or at its end, in the way the plan reads it. */
 export async function answersReads(device: Device, role: Role, plan: CopyPlan): Promise<boolean> {
   const { bytesTotal, blockBytes } = plan;
-  const direct = (role === 'source' ? plan.sourceDirect : plan.destinationDirect).value;
+  const direct = directEnds(plan)[role];
   const bytes = direct ? probedBytes(plan.engine.value, bytesTotal) : bytesTotal;
   for (const block of tellingBlocks(bytes, blockBytes)) {
     try {

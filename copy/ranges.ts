@@ -19,6 +19,12 @@ export function sumBytes(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }
 
+/** Up to where merged ranges leave no gap behind an offset: that offset where they begin later. */
+export function reachFrom(merged: readonly ByteRange[], offset: number): number {
+  const [first] = merged;
+  return first?.offset === offset ? offset + first.length : offset;
+}
+
 /** Bytes of a range that are not among the merged ones. */
 export function missingBytes(merged: readonly ByteRange[], { offset, length }: ByteRange): number {
   const end = offset + length;

@@ -11,14 +11,14 @@ import type { TimeLimits } from '../contract/limits.ts';
 import type { Role } from '../contract/volume.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
 import { openForReading, type OpenEnds } from './ends.ts';
-import { LOST_ERRNOS } from './errnos.ts';
 import { failedEnd } from './failed-end.ts';
+import { assertAnswers } from './failure.ts';
 import { wholePages } from './lanes/alignment.ts';
 import { followLanes, lanesArguments } from './lanes/follow.ts';
 import type { LaneJob } from './lanes/job.ts';
 import { Rate } from './rate.ts';
-import { answersReads } from './probe.ts';
-import { addRange, missingBytes } from './ranges.ts';
+import { directEnds } from './probe.ts';
+import { addRange, missingBytes, reachFrom } from './ranges.ts';
 import { Silence, silenceSeconds } from './silence.ts';
 import { stalled } from './stall.ts';
 import { type Exit, stuckError, supervise } from './supervise.ts';
@@ -57,14 +57,9 @@ async function explain(
     return new DrayError('ReaderFailed', { status, stderr: words });
   }
   const { role, errno } = failed;
-  const device = ends[role];
-  if (errno !== undefined && LOST_ERRNOS.has(errno)) return deviceLost(role, device, words);
-  await inspectEnd(device, role);
-  if (!(await answersReads(device, role, plan))) {
-    return deviceLost(role, device, `it does not answer (${words})`);
-  }
+  await assertAnswers({ role, errno }, words, { plan, ends });
   const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnreadable';
-  return new DrayError(code, { device: device.path, because: words });
+  return new DrayError(code, { device: ends[role].path, because: words });
 }
 
 /**
@@ -91,7 +86,7 @@ function judge(error: unknown, progress: VerifyProgress, { attempt, limits }: Ve
 async function dropCaches(run: VerifyRun, open: OpenEnds): Promise<void> {
   const { plan } = run;
   const hasTail = wholePages(plan.bytesTotal) !== plan.bytesTotal;
-  const direct = { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };
+  const direct = directEnds(plan);
   for (const role of ['source', 'destination'] as const) {
     if (hasTail || !direct[role]) await dropCache(role, open[role].fd, run);
   }
@@ -106,7 +101,7 @@ function startReaders({ plan }: VerifyRun, range: ByteRange, open: OpenEnds): Ch
     requestBytes: REQUEST_BYTES,
     lanes: plan.lanes,
     windowBytes: Number.MAX_SAFE_INTEGER,
-    direct: { source: plan.sourceDirect.value, destination: plan.destinationDirect.value },
+    direct: directEnds(plan),
     skipZeros: false,
   };
   return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...lanesArguments(job)], {
@@ -139,8 +134,7 @@ async function compareAll(
           throw new DrayError('VerifyFailed', { offset: differing.differsAt });
         }
         compared = chunks.reduce(addRange, compared);
-        const [first] = compared;
-        const bytesCompared = first?.offset === 0 ? first.length : 0;
+        const bytesCompared = reachFrom(compared, 0);
         const bytesPerSecond = rate.add(bytesCompared);
         const seen = { progressAttempt: attempt, progressAt: Date.now() };
         onProgress({ bytesCompared, bytesTotal, bytesPerSecond, ...seen });

@@ -3,7 +3,8 @@ import type { Engine } from '../engine.ts';
 import { failedEnd } from '../failed-end.ts';
 import { followLanes, lanesArguments } from '../lanes/follow.ts';
 import type { LaneJob } from '../lanes/job.ts';
-import { addRange, sumBytes } from '../ranges.ts';
+import { directEnds } from '../probe.ts';
+import { addRange, reachFrom, sumBytes } from '../ranges.ts';
 import { ioniceArguments } from './ionice.ts';
 
 /**
@@ -21,7 +22,7 @@ export const directEngine: Engine = {
       requestBytes: plan.blockBytes,
       lanes: plan.lanes,
       windowBytes: plan.rangeBytes,
-      direct: { source: plan.sourceDirect.value, destination: plan.destinationDirect.value },
+      direct: directEnds(plan),
       skipZeros: plan.skipZeros.value,
       ...(pace === undefined ? {} : { bytesPerSecond: pace }),
     };
@@ -42,8 +43,7 @@ export const directEngine: Engine = {
         await report.flushed(chunks);
         flushed = chunks.reduce(addRange, flushed);
         submitted();
-        const [first] = flushed;
-        return first?.offset === range.offset ? first.offset + first.length : range.offset;
+        return reachFrom(flushed, range.offset);
       },
     });
     const failed = failedEnd(words);

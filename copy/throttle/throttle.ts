@@ -9,6 +9,7 @@ import type { Role } from '../../contract/volume.ts';
 import { inspectEnd } from '../end-state.ts';
 import { GROUP_ROOTS, type GroupKind, makeGroup, usableController, wholeDisk } from './cgroup.ts';
 import { removeGroups } from './cgroup.ts';
+import { directEnds } from '../probe.ts';
 import { pieceBytes } from './pacer.ts';
 
 type Direct = { source: boolean; destination: boolean };
@@ -72,8 +73,7 @@ export async function openThrottle(
   };
   if (kind === 'none' || bytesPerSecond === undefined) return { mostBytes: rangeBytes, close };
   if (kind !== 'paced') {
-    const direct = { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };
-    const end = await limitedEnd(ends, direct);
+    const end = await limitedEnd(ends, directEnds(plan));
     if (end !== undefined && (await usableController()) === kind) {
       const limit = { ...end, bytesPerSecond };
       const group = await makeGroup(copierDirectory, kind satisfies GroupKind, limit);

@@ -6,13 +6,14 @@ import type {
   CopyPlan,
   CopyProgress,
   CopyResult,
+  VerifyMode,
   VerifyProgress,
   VerifyResult,
 } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import { runCopy } from '../copy/copier.ts';
-import { firstProgress, runVerify } from '../copy/verify.ts';
-import { assertCurrent } from '../system/epoch.ts';
+import type { DataRun } from '../copy/data-run.ts';
+import { runVerify } from '../copy/verify.ts';
 import { assertClaimed, type ClaimedPair } from './claimed.ts';
 import type { HostContext } from './context.ts';
 
@@ -25,7 +26,7 @@ export type CopyDataInput = {
   limits: TimeLimits;
 };
 
-export type VerifyCopyInput = Omit<CopyDataInput, 'copyId'>;
+export type VerifyCopyInput = CopyDataInput & { mode: Exclude<VerifyMode, 'off'> };
 
 /**
  * Heartbeats in a rhythm of its own, with the latest details: a hanging device must not look like
@@ -60,57 +61,53 @@ function reservationOf({ id, exported }: Attachment): string {
   throw new DrayError('Unexpected', { because: `attachment ${id} has no reservation` });
 }
 
+/** What both data steps work with; `token` names this attempt and no other. */
+function dataRun(host: HostContext, input: CopyDataInput): DataRun {
+  const { info, cancellationSignal: signal } = Context.current();
+  const { source, destination } = input.attachments;
+  const { state, log } = host;
+  const run = info.workflowExecution?.runId;
+  return {
+    ...input,
+    volumes: { source: source.volume, destination: destination.volume },
+    reservations: { source: reservationOf(source), destination: reservationOf(destination) },
+    state,
+    token: `${state.epoch.number}/${run}/${info.activityId}/${info.attempt}`,
+    signal,
+    log,
+  };
+}
+
+/** Does a data step while the heartbeat tells of it. */
+async function beating<P, T>(
+  host: HostContext,
+  { limits, attachments }: CopyDataInput,
+  act: (last: P | undefined, onProgress: (progress: P) => void) => Promise<T>,
+): Promise<T> {
+  const context = Context.current();
+  const last = context.info.heartbeatDetails as P | undefined;
+  const pulse = new Pulse(context, limits.heartbeatSeconds, last);
+  try {
+    await assertClaimed(host.state, attachments);
+    return await act(last, (progress) => pulse.update(progress));
+  } finally {
+    pulse.stop();
+  }
+}
+
 /** The steps on `host/<id>/copy`: the data. */
 export function createCopyActivities(host: HostContext) {
   return {
     async copyData(input: CopyDataInput): Promise<CopyResult> {
-      const context = Context.current();
-      const { info } = context;
-      const last = info.heartbeatDetails as CopyProgress | undefined;
-      const pulse = new Pulse(context, input.limits.heartbeatSeconds, last);
-      try {
-        const { attachments } = input;
-        await assertClaimed(host.state, attachments);
-        return await runCopy({
-          ...input,
-          volumes: {
-            source: attachments.source.volume,
-            destination: attachments.destination.volume,
-          },
-          reservations: {
-            source: reservationOf(attachments.source),
-            destination: reservationOf(attachments.destination),
-          },
-          state: host.state,
-          token: `${host.state.epoch.number}/${info.workflowExecution?.runId}/${info.activityId}/${info.attempt}`,
-          heartbeat: last,
-          signal: context.cancellationSignal,
-          onProgress: (progress) => pulse.update(progress),
-          log: host.log,
-        });
-      } finally {
-        pulse.stop();
-      }
+      return beating<CopyProgress, CopyResult>(host, input, (heartbeat, onProgress) =>
+        runCopy({ ...dataRun(host, input), heartbeat, onProgress }),
+      );
     },
 
     async verifyCopy(input: VerifyCopyInput): Promise<VerifyResult> {
-      assertCurrent(host.state.epoch);
-      const context = Context.current();
-      const last = context.info.heartbeatDetails as VerifyProgress | undefined;
-      const from = last ?? firstProgress(input.plan);
-      const pulse = new Pulse(context, input.limits.heartbeatSeconds, from);
-      try {
-        await assertClaimed(host.state, input.attachments);
-        return await runVerify({
-          ...input,
-          from,
-          attempt: context.info.attempt,
-          signal: context.cancellationSignal,
-          onProgress: (progress) => pulse.update(progress),
-        });
-      } finally {
-        pulse.stop();
-      }
+      return beating<VerifyProgress, VerifyResult>(host, input, (_last, onProgress) =>
+        runVerify({ ...dataRun(host, input), mode: input.mode, onProgress }),
+      );
     },
   };
 }

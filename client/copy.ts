@@ -1,6 +1,12 @@
 import { type Command, Option } from 'commander';
 import { parseBlockSize } from '../contract/block-size.ts';
-import type { CopyInput, CopyOptions, EngineName } from '../contract/copy.ts';
+import {
+  type CopyInput,
+  type CopyOptions,
+  type EngineName,
+  VERIFY_MODES,
+  type VerifyMode,
+} from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume } from '../contract/volume.ts';
 import type { Config } from '../system/config/schema.ts';
@@ -13,7 +19,7 @@ type Options = {
   blockSize?: string;
   limit?: string;
   ionice?: string;
-  verify?: 'full' | 'off';
+  verify?: VerifyMode;
   detach?: true;
 };
 
@@ -53,10 +59,10 @@ export function addCopyCommand(program: Command): void {
     .option('--limit <rate>', 'bandwidth limit, for example 100MiB/s')
     .option('--ionice <class[:level]>', 'realtime, best-effort or idle, as ionice(1)')
     .addOption(
-      new Option('--verify <mode>', 'compare both ends afterwards (default: full)').choices([
-        'full',
-        'off',
-      ]),
+      new Option(
+        '--verify <mode>',
+        'compare afterwards what was written, or the source as well (default: full)',
+      ).choices([...VERIFY_MODES]),
     )
     .option('--detach', 'do not wait for the end')
     .action(

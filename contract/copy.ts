@@ -21,9 +21,16 @@ export type CopyOptions = {
   bytesPerSecond?: number;
   /** Default: the host's configuration, else the worker's own priority. */
   ionice?: IoPriority;
-  /** Default `full`: the destination is compared with the source after the copy. */
-  verify?: 'off' | 'full';
+  /** Default `full`. */
+  verify?: VerifyMode;
 };
+
+/**
+ * What is proven after the copy. `written`: the destination holds what was read from the source
+ * while it was copied. `full`: and the source, read once more, still does.
+ */
+export const VERIFY_MODES = ['off', 'written', 'full'] as const;
+export type VerifyMode = (typeof VERIFY_MODES)[number];
 
 /** The argument of the workflow `copyVolume`. */
 export type CopyInput = {
@@ -50,7 +57,7 @@ export type CopyPlan = {
   blockBytes: number;
   /** The most bytes that are in doubt at any time, and so the most that is copied again. */
   rangeBytes: number;
-  /** Bytes that one lane works on at a time, of the engine `direct` and of verify. */
+  /** Bytes that one lane works on at a time, and that have one digest; the same grid for all. */
   chunkBytes: number;
   /** Lanes of the engine `direct` and of verify. */
   lanes: number;
@@ -82,7 +89,15 @@ export type CopyProgress = {
   copierPid?: number;
   /** Ranges known to be flushed, merged. */
   flushed: ByteRange[];
+  /** Root of the hash tree over the digests of all chunks, see ChunkMap; hexadecimal. */
+  digestsRoot: string;
 };
+
+/** What became of a chunk; `skipped`: all its zeros were left out, `zeroed`: made without writes. */
+export const CHUNK_STATES = ['missing', 'copied', 'skipped', 'zeroed', 'unreadable'] as const;
+export type ChunkState = (typeof CHUNK_STATES)[number];
+/** In a byte of `chunkStates`, beside the state's place in CHUNK_STATES: it was copied again. */
+export const CHUNK_REPEATED = 0x10;
 
 /** Result of copyData. */
 export type CopyResult = {
@@ -92,19 +107,24 @@ export type CopyResult = {
   attempts: number;
   /** Bytes that a later attempt moved once more because their flush was not recorded. */
   bytesCopiedAgain: number;
+  /** Bytes that were copied once more because verify found them to differ. */
+  bytesRepaired: number;
+  /** A byte a chunk, see CHUNK_STATES and CHUNK_REPEATED: deflated (RFC 1951), in base64. */
+  chunkStates: string;
 };
 
-/** Heartbeat of verifyCopy. */
-export type VerifyProgress = {
+/** Heartbeat of verifyCopy; the host's checkpoint knows which bytes. */
+export type VerifyProgress = { bytesCompared: number; bytesTotal: number; bytesPerSecond: number };
+
+export type VerifyResult = {
+  mode: VerifyMode;
   bytesCompared: number;
-  bytesTotal: number;
-  bytesPerSecond: number;
-  /** The attempt that compared the last byte, 0 before there was any, and when (ms since 1970). */
-  progressAttempt: number;
-  progressAt: number;
+  seconds: number;
+  /** Bytes whose digest was taken from the source after they were copied, for want of another. */
+  bytesDigestedLate: number;
+  /** Root of the hash tree over the digests of all chunks, see ChunkMap; empty with mode `off`. */
+  digestsRoot: string;
 };
-
-export type VerifyResult = { mode: 'off' | 'full'; bytesCompared: number; seconds: number };
 
 /** An acquisition that could not be released safely and is listed until it is. */
 export type Held = { attachmentId: string; volume: VolumeRef; what: string; because: string };

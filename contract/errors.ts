@@ -313,8 +313,29 @@ export const catalogue = {
   },
   VerifyFailed: {
     class: 'operator',
-    sentence: 'destination differs from source at byte {offset}',
-    whatToDo: 'Do not use the destination. Decide `retry` to compare again, or `roll-back`.',
+    sentence:
+      '{chunks} chunks of the destination do not hold what was copied, the first at byte {offset}',
+    whatToDo:
+      'They have been copied again without success: suspect the destination, its way or its memory. Decide `retry` to copy and compare them once more, or `roll-back`.',
+  },
+  SourceChanged: {
+    class: 'operator',
+    sentence:
+      'the source has changed since it was copied, in {chunks} chunks, the first at byte {offset}',
+    whatToDo:
+      'Stop whoever writes to the source. Decide `retry` to copy these chunks again, or `roll-back`.',
+  },
+  EndsDiffer: {
+    class: 'operator',
+    sentence:
+      'source and destination differ in {chunks} chunks, the first at byte {offset}; no digest was taken while they were copied',
+    whatToDo:
+      'The source was written meanwhile, or the destination does not hold what it was sent. Decide `retry` to copy these chunks again, or `roll-back`.',
+  },
+  CopyIncomplete: {
+    class: 'operator',
+    sentence: '{bytes} bytes are not known to have been copied',
+    whatToDo: 'Nothing: they are copied before both volumes are compared again.',
   },
   MoveImpossible: {
     class: 'user',

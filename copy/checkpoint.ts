@@ -24,6 +24,12 @@ const body = z.object({
   /** Started and not known to be flushed; `moved` where it is known how far it came. */
   running: range.extend({ moved: bytes.exactOptional() }).exactOptional(),
   bytesCopiedAgain: bytes,
+  /** Found equal since it was flushed, merged. */
+  verified: z.array(range),
+  /** Chunks that verify found to differ: the next copy takes them out of `flushed`. */
+  differing: z.array(range),
+  bytesRepaired: bytes,
+  bytesDigestedLate: bytes,
   /** When the first attempt began (ms since 1970). */
   startedAt: bytes,
 });
@@ -60,6 +66,10 @@ function begin({ copyId, reservations }: CheckpointOwner, plan: CopyPlan): Check
     idleAttempts: 0,
     idleSince: now,
     bytesCopiedAgain: 0,
+    verified: [],
+    differing: [],
+    bytesRepaired: 0,
+    bytesDigestedLate: 0,
     startedAt: now,
   };
 }
@@ -76,8 +86,8 @@ function foreign(found: Checkpoint, { copyId, reservations }: CheckpointOwner) {
 /** Why a checkpoint cannot be gone on from; undefined when it can. */
 function unfit(found: Pick<Checkpoint, 'bytesTotal' | 'flushed'>, plan: CopyPlan) {
   if (found.bytesTotal !== plan.bytesTotal) return `it is of ${found.bytesTotal} bytes`;
-  if (!areMerged(found.flushed, plan.bytesTotal, plan.blockBytes)) return 'its ranges do not fit';
-  return undefined;
+  const fit = areMerged(found.flushed, plan.bytesTotal, plan.blockBytes);
+  return fit ? undefined : 'its ranges do not fit';
 }
 
 async function readFileCheckpoint(

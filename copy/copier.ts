@@ -1,9 +1,8 @@
-import type { ByteRange, CopyEnds, CopyPlan, CopyProgress, CopyResult } from '../contract/copy.ts';
+import type { ByteRange, CopyProgress, CopyResult } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
-import type { TimeLimits } from '../contract/limits.ts';
-import { formatVolume, type Role } from '../contract/volume.ts';
-import type { HostState } from '../system/host-state.ts';
+import { formatVolume } from '../contract/volume.ts';
 import type { Log } from '../system/log.ts';
+import type { DataRun } from './data-run.ts';
 import { type CopyVolumes, openForCopy } from './ends.ts';
 import { ddEngine } from './engines/dd.ts';
 import { directEngine } from './engines/direct.ts';
@@ -19,23 +18,10 @@ import { stuckError } from './supervise.ts';
 import { settle } from './throttle/pacer.ts';
 import { openThrottle, type Throttle } from './throttle/throttle.ts';
 
-export type CopyRun = {
-  state: HostState;
-  /** The same for every attempt and host of one copy. */
-  copyId: string;
-  /** Ids of both: a checkpoint says nothing of a volume that was free since. */
-  reservations: Record<Role, string>;
-  /** Unique for each attempt, one line. */
-  token: string;
-  plan: CopyPlan;
-  ends: CopyEnds;
-  volumes: CopyVolumes;
-  limits: TimeLimits;
+export type CopyRun = DataRun & {
   /** Details of the last attempt's heartbeat, for a host that has no checkpoint. */
   heartbeat?: unknown;
-  signal: AbortSignal;
   onProgress: (progress: CopyProgress) => void;
-  log: Log;
 };
 
 const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
@@ -73,7 +59,7 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
       flushed: async (done) => {
         await journal.flushed(done);
         silence.broken();
-        report.recorded(journal.checkpoint.flushed);
+        report.recorded(journal.checkpoint.flushed, journal.chunks.root);
       },
     },
   };
@@ -93,7 +79,8 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
 async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promise<void> {
   const { plan, signal } = run;
   const open = await openForCopy(run.ends, run.volumes);
-  const report = new ProgressReport(journal.checkpoint, plan.bytesTotal, run.onProgress);
+  const { checkpoint, chunks } = journal;
+  const report = new ProgressReport(checkpoint, chunks.root, run.onProgress);
   try {
     const throttle = await openThrottle(plan, run.ends, lease.directory);
     try {
@@ -122,8 +109,9 @@ async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promis
   }
 }
 
-function resultOf(journal: Journal, log: Log, volumes: CopyVolumes): CopyResult {
-  const { startedAt, attempts, bytesCopiedAgain, bytesTotal: bytes } = journal.checkpoint;
+async function resultOf(journal: Journal, log: Log, volumes: CopyVolumes): Promise<CopyResult> {
+  const { startedAt, attempts, bytesTotal: bytes, flushed } = journal.checkpoint;
+  const { bytesCopiedAgain, bytesRepaired } = journal.checkpoint;
   const seconds = Math.max((Date.now() - startedAt) / 1000, 0.001);
   const mbPerSecond = Math.round((bytes / MB / seconds) * 100) / 100;
   const size = (bytes / MB).toFixed(2);
@@ -133,7 +121,8 @@ function resultOf(journal: Journal, log: Log, volumes: CopyVolumes): CopyResult 
       `(${mbPerSecond} MB/s)`,
     facts,
   );
-  return { bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain };
+  const chunkStates = await journal.chunks.states(flushed);
+  return { bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain, bytesRepaired, chunkStates };
 }
 
 /**
@@ -149,17 +138,19 @@ export async function runCopy(run: CopyRun): Promise<CopyResult> {
   signal.throwIfAborted();
   const lease = await takeLease(state, volumes.destination, run.copyId, run.token);
   const destination = formatVolume(volumes.destination);
-  const journal = await Journal.open(lease, destination, run, (notice) =>
+  const journal = await Journal.open(lease, destination, { ...run, work: 'copy' }, (notice) =>
     log.warn(notice, { destination, copyId: run.copyId }),
   );
   try {
     await copyMissing(run, lease, journal);
+    return await resultOf(journal, log, volumes);
   } catch (error) {
     const stuck = stuckError(error, destination);
     if (stuck !== undefined) throw stuck;
     signal.throwIfAborted();
     if (!(error instanceof DrayError) || error.code === 'CopierFenced') throw error;
-    throw await journal.judge(error as DrayError, limits);
+    throw await journal.judge('CopyStalled', error as DrayError, limits);
+  } finally {
+    await journal.close();
   }
-  return resultOf(journal, log, volumes);
 }

@@ -1,5 +1,6 @@
 import type { ByteRange, CopyPlan, EngineName } from '../contract/copy.ts';
 import type { Role } from '../contract/volume.ts';
+import type { RangeDone } from './chunk-map.ts';
 import type { StartCopier } from './start-copier.ts';
 import type { Exit } from './supervise.ts';
 
@@ -21,7 +22,7 @@ export type RangeReport = {
   /** Bytes of this range handed to the destination, not yet known to be on it. */
   submitted: (bytes: number, pid: number) => void;
   /** After the flush that covers them; on return they are recorded. Called one at a time. */
-  flushed: (done: readonly ByteRange[]) => Promise<void>;
+  flushed: (done: readonly RangeDone[]) => Promise<void>;
 };
 
 /** What an engine is given beside the range. */

@@ -8,9 +8,25 @@ import {
   loadCheckpoint,
   saveCheckpoint,
 } from './checkpoint.ts';
+import { ChunkMap, type RangeDone } from './chunk-map.ts';
 import { holdsLease, type Lease } from './lease.ts';
-import { addRange, missingBytes, nextMissing, windowFrom } from './ranges.ts';
-import { stalled } from './stall.ts';
+import {
+  addRange,
+  missingBytes,
+  nextMissing,
+  removeRange,
+  sumBytes,
+  windowFrom,
+} from './ranges.ts';
+import { type StallCode, stalled } from './stall.ts';
+
+/** Whose work is written down, and what it can go on from. */
+export type JournalInput = CheckpointOwner & {
+  plan: CopyPlan;
+  /** Attempts are counted of the copy; what moves no byte in either is counted for the stall. */
+  work: 'copy' | 'verify';
+  heartbeat?: unknown;
+};
 
 /** One attempt's way to write the checkpoint down; refused once another attempt has the lease. */
 export class Journal {
@@ -20,29 +36,40 @@ export class Journal {
     private readonly lease: Lease,
     private readonly volume: string,
     private current: Checkpoint,
+    readonly chunks: ChunkMap,
   ) {}
 
   /** Goes on from what is known and counts this attempt, durably. */
   static async open(
     lease: Lease,
     volume: string,
-    input: CheckpointOwner & { plan: CopyPlan; heartbeat?: unknown },
+    input: JournalInput,
     onNotice: (notice: string) => void,
   ): Promise<Journal> {
-    const { plan, heartbeat } = input;
+    const { plan, work, heartbeat } = input;
     const found = await loadCheckpoint(lease.directory, input, plan, heartbeat, onNotice);
-    const journal = new Journal(lease, volume, found);
-    await journal.save({
-      ...found,
-      attempts: found.attempts + 1,
-      idleAttempts: found.idleAttempts + 1,
-      idleSince: found.idleAttempts === 0 ? Date.now() : found.idleSince,
-    });
+    const chunks = await ChunkMap.open(lease.directory, plan, found, onNotice);
+    const journal = new Journal(lease, volume, found, chunks);
+    try {
+      await journal.save({
+        ...found,
+        attempts: found.attempts + (work === 'copy' ? 1 : 0),
+        idleAttempts: found.idleAttempts + 1,
+        idleSince: found.idleAttempts === 0 ? Date.now() : found.idleSince,
+      });
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
     return journal;
   }
 
   get checkpoint(): Readonly<Checkpoint> {
     return this.current;
+  }
+
+  async close(): Promise<void> {
+    await this.chunks.close();
   }
 
   /** The first range that is missing, at most `most` bytes of it; undefined when none is. */
@@ -51,22 +78,31 @@ export class Journal {
   }
 
   /**
-   * Before the copy starts: what an earlier attempt left in doubt is now moved once more. Nothing
-   * is written `windowBytes` or more behind the first byte that is missing.
+   * Before the copy starts: what an earlier attempt left in doubt is now moved once more, and so is
+   * what verify found to differ. Nothing is written `windowBytes` or more behind the first byte that
+   * is missing.
    */
   async begin(windowBytes: number): Promise<void> {
     this.#windowBytes = windowBytes;
-    const { running: doubted, flushed } = this.current;
+    const { running: doubted, flushed, differing } = this.current;
     const again = doubted === undefined ? 0 : (doubted.moved ?? missingBytes(flushed, doubted));
-    const bytesCopiedAgain = this.current.bytesCopiedAgain + again;
-    await this.go({ ...this.current, bytesCopiedAgain });
+    await this.go({
+      ...this.current,
+      bytesCopiedAgain: this.current.bytesCopiedAgain + again,
+      flushed: differing.reduce(removeRange, flushed),
+      verified: differing.reduce(removeRange, this.current.verified),
+      bytesRepaired: this.current.bytesRepaired + sumBytes(differing),
+      differing: [],
+    });
+    await this.chunks.repeat(differing);
   }
 
   /**
    * After a flush, and before anybody is told. What may be written from then on is written down
    * with it: each write costs two flushes of the disk that is being copied to.
    */
-  async flushed(done: readonly ByteRange[]): Promise<void> {
+  async flushed(done: readonly RangeDone[]): Promise<void> {
+    await this.chunks.record(done);
     const flushed = done.reduce(addRange, this.current.flushed);
     await this.go({ ...this.current, flushed, idleAttempts: 0 });
   }
@@ -83,13 +119,29 @@ export class Journal {
     }
   }
 
+  /** Chunks that were read back; `late`: digests that were taken from the source meanwhile. */
+  async compared(
+    equal: readonly ByteRange[],
+    differing: readonly ByteRange[],
+    late: readonly (ByteRange & { digest: string })[],
+  ): Promise<void> {
+    await this.chunks.recordLate(late);
+    await this.save({
+      ...this.current,
+      verified: equal.reduce(addRange, this.current.verified),
+      differing: differing.reduce(addRange, equal.reduce(removeRange, this.current.differing)),
+      bytesDigestedLate: this.current.bytesDigestedLate + sumBytes(late),
+      idleAttempts: 0,
+    });
+  }
+
   /**
-   * The error to end this attempt with: CopyStalled once there were enough attempts and patience
-   * without a flushed byte. The count then starts anew, for the attempt a person decides on.
+   * The error to end this attempt with: `code` once there were enough attempts and patience without
+   * a byte more. The count then starts anew, for the attempt a person decides on.
    */
-  async judge(error: DrayError, limits: TimeLimits): Promise<DrayError> {
+  async judge(code: StallCode, error: DrayError, limits: TimeLimits): Promise<DrayError> {
     const { idleAttempts: attempts, idleSince: since } = this.current;
-    const stall = stalled('CopyStalled', error, { attempts, since }, limits);
+    const stall = stalled(code, error, { attempts, since }, limits);
     if (stall === undefined) return error;
     await this.save({ ...this.current, idleAttempts: 0 });
     return stall;

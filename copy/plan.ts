@@ -10,7 +10,7 @@ import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { inspectEnd } from './end-state.ts';
-import { wholePages } from './lanes/alignment.ts';
+import { ALIGNMENT, wholePages } from './lanes/alignment.ts';
 import { openRefusal, probedBytes, probeDirect } from './probe.ts';
 import { chooseThrottle } from './throttle/throttle.ts';
 import { requireTools } from './tools.ts';
@@ -21,6 +21,7 @@ const MIB = 2 ** 20;
 /** What a crash may cost: of one program that flushes once a range, and of lanes that go on. */
 const MAX_RANGE_BYTES = { dd: 256 * MIB, direct: 512 * MIB, file: 256 * MIB };
 const MAX_CHUNK_BYTES = 64 * MIB;
+const MAX_SLOW_CHUNKS = 2 ** 18;
 const EIGHTH = 8;
 const LANES = 4;
 
@@ -34,17 +35,33 @@ export type PlanInput = {
   host: { bytesPerSecond?: number; ionice?: IoPriority };
 };
 
-/** At most 256 MiB (`direct`: 512) and an eighth of the volume, in whole requests, at least one. */
-export function rangeBytesOf(engine: EngineName, bytesTotal: number, blockBytes: number): number {
-  const eighth = Math.ceil(bytesTotal / EIGHTH / blockBytes);
-  const most = Math.floor(MAX_RANGE_BYTES[engine] / blockBytes);
-  return Math.max(1, Math.min(eighth, most)) * blockBytes;
+/** Ranges and chunks are whole requests and whole pages: whoever reads them back may do so directly. */
+function unitOf(blockBytes: number): number {
+  let [a, b] = [blockBytes, ALIGNMENT];
+  while (b !== 0) [a, b] = [b, a % b];
+  return (blockBytes / a) * ALIGNMENT;
 }
 
-/** At most 64 MiB, an eighth of a range and a second's worth, in whole requests, at least one. */
-export function chunkBytesOf(rangeBytes: number, blockBytes: number, bytesPerSecond = Infinity) {
-  const most = Math.min(MAX_CHUNK_BYTES, rangeBytes / EIGHTH, bytesPerSecond);
-  return Math.max(1, Math.floor(most / blockBytes)) * blockBytes;
+/** At most 256 MiB (`direct`: 512) and an eighth of the volume, in whole units, at least one. */
+export function rangeBytesOf(engine: EngineName, bytesTotal: number, blockBytes: number): number {
+  const unit = unitOf(blockBytes);
+  const eighth = Math.ceil(bytesTotal / EIGHTH / unit);
+  const most = Math.floor(MAX_RANGE_BYTES[engine] / unit);
+  return Math.max(1, Math.min(eighth, most)) * unit;
+}
+
+/**
+ * At most 64 MiB, an eighth of a range and a second's worth, in whole units, at least one: and a
+ * slow copy of a large volume has no more than MAX_SLOW_CHUNKS.
+ */
+export function chunkBytesOf(
+  plan: Pick<CopyPlan, 'bytesTotal' | 'rangeBytes' | 'blockBytes'>,
+  bytesPerSecond = Infinity,
+): number {
+  const unit = unitOf(plan.blockBytes);
+  const slow = Math.max(bytesPerSecond, plan.bytesTotal / MAX_SLOW_CHUNKS);
+  const most = Math.min(MAX_CHUNK_BYTES, plan.rangeBytes / EIGHTH, slow);
+  return Math.max(1, Math.floor(most / unit)) * unit;
 }
 
 function chooseSkipZeros(engine: EngineName, readsAsZeros: boolean, encrypted: boolean) {
@@ -113,7 +130,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     bytesTotal,
     blockBytes,
     rangeBytes,
-    chunkBytes: chunkBytesOf(rangeBytes, blockBytes, bytesPerSecond),
+    chunkBytes: chunkBytesOf({ bytesTotal, rangeBytes, blockBytes }, bytesPerSecond),
     lanes: LANES,
     sourceDirect,
     destinationDirect,

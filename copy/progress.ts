@@ -11,16 +11,18 @@ export class ProgressReport {
   readonly #rate = new Rate();
   readonly #timer: NodeJS.Timeout;
   readonly #attempt: number;
+  readonly #bytesTotal: number;
   #flushed: ByteRange[];
   #submitted = 0;
   #pid: number | undefined;
 
   constructor(
     checkpoint: Readonly<Checkpoint>,
-    private readonly bytesTotal: number,
+    private digestsRoot: string,
     private readonly tell: (progress: CopyProgress) => void,
   ) {
     this.#attempt = checkpoint.attempts;
+    this.#bytesTotal = checkpoint.bytesTotal;
     this.#flushed = checkpoint.flushed;
     this.#timer = setInterval(() => this.#report(), 1000);
     this.#report();
@@ -37,8 +39,9 @@ export class ProgressReport {
     this.#pid = undefined;
   }
 
-  recorded(flushed: ByteRange[]): void {
+  recorded(flushed: ByteRange[], digestsRoot: string): void {
     this.#flushed = flushed;
+    this.digestsRoot = digestsRoot;
     this.#submitted = 0;
     this.#report();
   }
@@ -49,15 +52,16 @@ export class ProgressReport {
 
   #report(): void {
     const bytesFlushed = sumBytes(this.#flushed);
-    const bytesSubmitted = Math.min(bytesFlushed + this.#submitted, this.bytesTotal);
+    const bytesSubmitted = Math.min(bytesFlushed + this.#submitted, this.#bytesTotal);
     this.tell({
       bytesFlushed,
       bytesSubmitted,
-      bytesTotal: this.bytesTotal,
+      bytesTotal: this.#bytesTotal,
       bytesPerSecond: this.#rate.add(bytesSubmitted),
       attempt: this.#attempt,
       ...(this.#pid === undefined ? {} : { copierPid: this.#pid }),
       flushed: this.#flushed,
+      digestsRoot: this.digestsRoot,
     });
   }
 }

@@ -15,6 +15,18 @@ export function addRange(merged: readonly ByteRange[], added: ByteRange): ByteRa
   return result;
 }
 
+/** Takes a range out of merged ones. */
+export function removeRange(merged: readonly ByteRange[], taken: ByteRange): ByteRange[] {
+  const [from, to] = [taken.offset, taken.offset + taken.length];
+  return merged.flatMap(({ offset, length }) => {
+    const end = offset + length;
+    const before = { offset, length: Math.min(end, from) - offset };
+    const start = Math.max(offset, to);
+    const after = { offset: start, length: end - start };
+    return [before, after].filter((rest) => rest.length > 0);
+  });
+}
+
 export function sumBytes(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }

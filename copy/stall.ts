@@ -1,6 +1,8 @@
 import { DrayError } from '../contract/errors.ts';
 import { STALL_ATTEMPTS, type TimeLimits } from '../contract/limits.ts';
 
+export type StallCode = 'CopyStalled' | 'VerifyStalled';
+
 /** Attempts in a row that moved nothing, and when the first of them began (ms since 1970). */
 export type Idle = { attempts: number; since: number };
 
@@ -9,7 +11,7 @@ export type Idle = { attempts: number; since: number };
  * more; undefined while the step may be tried again, or when its error is none that goes away.
  */
 export function stalled(
-  code: 'CopyStalled' | 'VerifyStalled',
+  code: StallCode,
   error: DrayError,
   { attempts, since }: Idle,
   { patienceSeconds }: TimeLimits,

@@ -1,173 +1,190 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import type {
-  ByteRange,
-  CopyEnds,
-  CopyPlan,
-  VerifyProgress,
-  VerifyResult,
-} from '../contract/copy.ts';
+import type { ByteRange, VerifyMode, VerifyProgress, VerifyResult } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
-import type { TimeLimits } from '../contract/limits.ts';
-import type { Role } from '../contract/volume.ts';
-import { deviceLost, inspectEnd } from './end-state.ts';
-import { openForReading, type OpenEnds } from './ends.ts';
-import { failedEnd } from './failed-end.ts';
-import { assertAnswers } from './failure.ts';
-import { wholePages } from './lanes/alignment.ts';
-import { followLanes, lanesArguments } from './lanes/follow.ts';
-import type { LaneJob } from './lanes/job.ts';
+import { formatVolume, type Role } from '../contract/volume.ts';
+import { chunkAt, type ChunkMap } from './chunk-map.ts';
+import type { DataRun } from './data-run.ts';
+import { openForReading } from './ends.ts';
+import { Journal } from './journal.ts';
+import type { ChunkDone } from './lanes/job.ts';
+import { takeLease } from './lease.ts';
+import { addRange, missingBytes, nextMissing, sumBytes } from './ranges.ts';
 import { Rate } from './rate.ts';
-import { directEnds } from './probe.ts';
-import { addRange, missingBytes, reachFrom } from './ranges.ts';
-import { Silence, silenceSeconds } from './silence.ts';
-import { stalled } from './stall.ts';
-import { type Exit, stuckError, supervise } from './supervise.ts';
+import { dropCaches, readBack } from './read-back.ts';
+import { stuckError } from './supervise.ts';
 
-export type VerifyRun = {
-  plan: CopyPlan;
-  ends: CopyEnds;
-  limits: TimeLimits;
-  signal: AbortSignal;
+export type VerifyRun = DataRun & {
+  mode: Exclude<VerifyMode, 'off'>;
   onProgress: (progress: VerifyProgress) => void;
-  /** Counts from 1. */
-  attempt: number;
-  /** How far the attempts before this one came; see firstProgress. */
-  from: VerifyProgress;
 };
 
-/** Before anything was compared. */
-export function firstProgress({ bytesTotal }: CopyPlan): VerifyProgress {
-  const nothing = { bytesCompared: 0, bytesTotal, bytesPerSecond: 0 };
-  return { ...nothing, progressAttempt: 0, progressAt: Date.now() };
+const RECORD_MILLISECONDS = 1000;
+
+/** What is wrong with a chunk; the first kind that was found is the error, in this order. */
+const FAILURES = {
+  /** The source is not what it was when it was copied. */
+  changed: 'SourceChanged',
+  /** No digest was taken when it was copied: either end may be the one. */
+  unexplained: 'EndsDiffer',
+  /** The destination does not hold what was read from the source. */
+  damaged: 'VerifyFailed',
+} as const;
+type Finding = keyof typeof FAILURES | 'equal';
+
+/** The ends of a chunk that have to be read: the source where nothing tells what it held. */
+function endsToRead(chunks: ChunkMap, mode: VerifyRun['mode'], offset: number): Role[] {
+  const isKnown = chunks.digestOf(offset) !== undefined;
+  return mode === 'full' || !isKnown ? ['source', 'destination'] : ['destination'];
 }
 
-/** Whatever the block size of the copy: whole pages, so that O_DIRECT takes it. Unit: bytes. */
-const REQUEST_BYTES = 2 ** 20;
+function judgeChunk(
+  { offset, digests: { source, destination } }: ChunkDone,
+  chunks: ChunkMap,
+  mode: VerifyRun['mode'],
+): Finding {
+  const known = chunks.digestOf(offset);
+  if (known !== undefined && source !== undefined && source !== known.digest) return 'changed';
+  if (destination === (known?.digest ?? source)) return 'equal';
+  return mode === 'full' && known?.isLate !== false ? 'unexplained' : 'damaged';
+}
 
-/** Why the readers ended early: an end that has gone, one that cannot be read, or themselves. */
-async function explain(
-  { exit, words }: { exit: Exit; words: string },
-  { plan, ends }: VerifyRun,
-): Promise<DrayError> {
-  const failed = failedEnd(words);
-  if (failed === undefined) {
-    await inspectEnd(ends.source, 'source');
-    await inspectEnd(ends.destination, 'destination');
-    const status = exit.signal ?? `exit status ${exit.status}`;
-    return new DrayError('ReaderFailed', { status, stderr: words });
+/** One attempt's look at what no attempt has found equal yet. */
+class Inspection {
+  readonly #counts = new Map<Finding, { chunks: number; offset: number }>();
+  readonly #rate = new Rate();
+  #looked: ByteRange[];
+  /** Looked at, not recorded yet. */
+  #fresh: { chunk: ChunkDone; finding: Finding }[] = [];
+  #recordedAt = performance.now();
+
+  constructor(
+    private readonly run: VerifyRun,
+    private readonly journal: Journal,
+  ) {
+    this.#looked = journal.checkpoint.verified;
+    this.#tell();
   }
-  const { role, errno } = failed;
-  await assertAnswers({ role, errno }, words, { plan, ends });
-  const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnreadable';
-  return new DrayError(code, { device: ends[role].path, because: words });
-}
 
-/**
- * Makes the kernel forget what it holds of an end that cannot be read with O_DIRECT.
- * @throws DeviceLost when the end does not let it
- */
-async function dropCache(role: Role, fd: number, run: VerifyRun): Promise<void> {
-  const limit = AbortSignal.timeout(run.limits.patienceSeconds * 1000);
-  const args = ['if=/dev/fd/3', 'of=/dev/null', 'iflag=nocache', 'count=0', 'status=none'];
-  const child = spawn('dd', args, { stdio: ['ignore', 'ignore', 'ignore', fd] });
-  const { status } = await supervise(child, AbortSignal.any([run.signal, limit]));
-  run.signal.throwIfAborted();
-  if (status !== 0) throw deviceLost(role, run.ends[role], 'its page cache cannot be dropped');
-}
-
-/** VerifyStalled in time; a lost device is mended by the workflow, which counts by itself. */
-function judge(error: unknown, progress: VerifyProgress, { attempt, limits }: VerifyRun): unknown {
-  if (!(error instanceof DrayError) || error.code === 'DeviceLost') return error;
-  const idle = { attempts: attempt - progress.progressAttempt, since: progress.progressAt };
-  return stalled('VerifyStalled', error as DrayError, idle, limits) ?? error;
-}
-
-/** Nothing of either end may come from this host's memory. */
-async function dropCaches(run: VerifyRun, open: OpenEnds): Promise<void> {
-  const { plan } = run;
-  const hasTail = wholePages(plan.bytesTotal) !== plan.bytesTotal;
-  const direct = directEnds(plan);
-  for (const role of ['source', 'destination'] as const) {
-    if (hasTail || !direct[role]) await dropCache(role, open[role].fd, run);
-  }
-}
-
-/** Readers that end with their worker; `range` begins where the attempts before have come to. */
-function startReaders({ plan }: VerifyRun, range: ByteRange, open: OpenEnds): ChildProcess {
-  const job: LaneJob = {
-    work: 'compare',
-    range,
-    chunkBytes: Math.ceil(plan.chunkBytes / REQUEST_BYTES) * REQUEST_BYTES,
-    requestBytes: REQUEST_BYTES,
-    lanes: plan.lanes,
-    windowBytes: Number.MAX_SAFE_INTEGER,
-    direct: directEnds(plan),
-    skipZeros: false,
-  };
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...lanesArguments(job)], {
-    stdio: ['ignore', 'pipe', 'pipe', open.source.fd, open.destination.fd, 'ipc'],
-  });
-}
-
-/** Compares what is left; `onProgress` gets how far it came without a gap. */
-async function compareAll(
-  run: VerifyRun,
-  onProgress: (progress: VerifyProgress) => void,
-): Promise<void> {
-  const { plan, signal, attempt } = run;
-  const { bytesTotal } = plan;
-  const { bytesCompared: offset } = run.from;
-  const rate = new Rate();
-  const open = await openForReading(run.ends);
-  let silence: Silence | undefined;
-  try {
-    await dropCaches(run, open);
-    const heard = new Silence(silenceSeconds(plan.lanes * REQUEST_BYTES, run.limits));
-    silence = heard;
-    const child = startReaders(run, { offset, length: bytesTotal - offset }, open);
-    let compared: ByteRange[] = addRange([], { offset: 0, length: offset });
-    const ended = await followLanes(child, AbortSignal.any([signal, heard.signal]), {
-      moved: () => heard.broken(),
-      done: (chunks) => {
-        const differing = chunks.find(({ differsAt }) => differsAt !== undefined);
-        if (differing?.differsAt !== undefined) {
-          throw new DrayError('VerifyFailed', { offset: differing.differsAt });
-        }
-        compared = chunks.reduce(addRange, compared);
-        const bytesCompared = reachFrom(compared, 0);
-        const bytesPerSecond = rate.add(bytesCompared);
-        const seen = { progressAttempt: attempt, progressAt: Date.now() };
-        onProgress({ bytesCompared, bytesTotal, bytesPerSecond, ...seen });
-        return Promise.resolve(bytesCompared);
-      },
-    });
-    signal.throwIfAborted();
-    if (ended.exit.status !== 0 || missingBytes(compared, { offset: 0, length: bytesTotal }) > 0) {
-      throw await explain(ended, run);
+  /** The next chunks that were not looked at, of which the same ends have to be read. */
+  next(): { range: ByteRange; reads: Role[] } | undefined {
+    const { plan, mode } = this.run;
+    const { bytesTotal, chunkBytes } = plan;
+    const rest = nextMissing(this.#looked, bytesTotal, bytesTotal);
+    if (rest === undefined) return undefined;
+    const reads = endsToRead(this.journal.chunks, mode, rest.offset);
+    let end = rest.offset;
+    while (end < rest.offset + rest.length) {
+      const same = endsToRead(this.journal.chunks, mode, end).length === reads.length;
+      if (!same) break;
+      const chunk = chunkAt(plan, Math.floor(end / chunkBytes));
+      end = chunk.offset + chunk.length;
     }
+    return { range: { offset: rest.offset, length: end - rest.offset }, reads };
+  }
+
+  async look(chunks: readonly ChunkDone[]): Promise<void> {
+    for (const chunk of chunks) {
+      const finding = judgeChunk(chunk, this.journal.chunks, this.run.mode);
+      this.#fresh.push({ chunk, finding });
+      const { chunks: count, offset } = this.#counts.get(finding) ?? {
+        chunks: 0,
+        offset: Infinity,
+      };
+      this.#counts.set(finding, { chunks: count + 1, offset: Math.min(offset, chunk.offset) });
+    }
+    this.#looked = chunks.reduce(addRange, this.#looked);
+    this.#tell();
+    if (performance.now() - this.#recordedAt >= RECORD_MILLISECONDS) await this.record();
+  }
+
+  /** Durable on return. */
+  async record(): Promise<void> {
+    if (this.#fresh.length === 0) return;
+    const { chunks } = this.journal;
+    const equal: ByteRange[] = [];
+    const differing: ByteRange[] = [];
+    const late: (ByteRange & { digest: string })[] = [];
+    for (const { chunk, finding } of this.#fresh.splice(0)) {
+      const { offset, length } = chunk;
+      const { source: digest } = chunk.digests;
+      (finding === 'equal' ? equal : differing).push({ offset, length });
+      const isKnown = chunks.digestOf(offset) !== undefined;
+      if (digest !== undefined && !isKnown) late.push({ offset, length, digest });
+    }
+    await this.journal.compared(equal, differing, late);
+    this.#recordedAt = performance.now();
+  }
+
+  /** What is wrong; undefined when all is equal. */
+  failure(): DrayError | undefined {
+    for (const finding of ['changed', 'unexplained', 'damaged'] as const) {
+      const found = this.#counts.get(finding);
+      if (found !== undefined) return new DrayError(FAILURES[finding], found);
+    }
+    return undefined;
+  }
+
+  #tell(): void {
+    const bytesCompared = sumBytes(this.#looked);
+    const { bytesTotal } = this.run.plan;
+    const bytesPerSecond = this.#rate.add(bytesCompared);
+    this.run.onProgress({ bytesCompared, bytesTotal, bytesPerSecond });
+  }
+}
+
+async function compareAll(run: VerifyRun, journal: Journal): Promise<void> {
+  const { bytesTotal } = run.plan;
+  const bytes = missingBytes(journal.checkpoint.flushed, { offset: 0, length: bytesTotal });
+  if (bytes > 0) throw new DrayError('CopyIncomplete', { bytes });
+  const open = await openForReading(run.ends);
+  try {
+    const read = { ...run, open };
+    await dropCaches(read);
+    const inspection = new Inspection(run, journal);
+    for (let next = inspection.next(); next !== undefined; next = inspection.next()) {
+      try {
+        await readBack(read, next.range, next.reads, (chunks) => inspection.look(chunks));
+      } finally {
+        await inspection.record();
+      }
+    }
+    const failure = inspection.failure();
+    if (failure !== undefined) throw failure;
   } finally {
-    silence?.end();
     await open.close();
   }
 }
 
 /**
- * Compares the destination with the source, every byte of the source's size, past the page cache.
+ * Reads the destination, past the page cache, and compares the digest of each chunk with the one
+ * taken while it was copied; mode `full` reads the source once more as well. A chunk without a digest
+ * is read from both ends. Chunks that differ are written down for the next attempt at the copy.
  * On abort throws the signal's reason, after the readers have ended.
- * @throws VerifyFailed with a byte that differs, DeviceLost, ReaderFailed, SourceUnreadable,
- * DestinationUnreadable, VerifyStalled, CopierStuck
+ * @throws VerifyFailed, SourceChanged, EndsDiffer, CopyIncomplete, DeviceLost, ReaderFailed,
+ * SourceUnreadable, DestinationUnreadable, VerifyStalled, CopierStuck, CopierFenced
  */
 export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
+  const { state, volumes, mode, log, limits, copyId } = run;
   const startedAt = performance.now();
-  let progress = run.from;
+  const lease = await takeLease(state, volumes.destination, copyId, run.token);
+  const destination = formatVolume(volumes.destination);
+  const journal = await Journal.open(lease, destination, { ...run, work: 'verify' }, (notice) =>
+    log.warn(notice, { destination, copyId }),
+  );
   try {
-    await compareAll(run, (latest) => {
-      progress = latest;
-      run.onProgress(latest);
-    });
+    await compareAll(run, journal);
+    const { bytesTotal: bytesCompared, bytesDigestedLate } = journal.checkpoint;
+    const seconds = (performance.now() - startedAt) / 1000;
+    const digestsRoot = journal.chunks.root;
+    return { mode, bytesCompared, seconds, bytesDigestedLate, digestsRoot };
   } catch (error) {
-    throw stuckError(error, run.ends.destination.path) ?? judge(error, progress, run);
+    const stuck = stuckError(error, destination);
+    if (stuck !== undefined) throw stuck;
+    run.signal.throwIfAborted();
+    // A lost device is mended by the workflow, which counts by itself.
+    if (!(error instanceof DrayError) || error.code === 'CopierFenced') throw error;
+    if (error.code === 'DeviceLost') throw error;
+    throw await journal.judge('VerifyStalled', error as DrayError, limits);
+  } finally {
+    await journal.close();
   }
-  const seconds = (performance.now() - startedAt) / 1000;
-  return { mode: 'full', bytesCompared: run.plan.bytesTotal, seconds };
 }

@@ -6,13 +6,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Attachment, ConnectorProperties } from '../contract/attachment.ts';
-import type { CopyInput, CopyReport, VerifyResult } from '../contract/copy.ts';
+import type { CopyInput, CopyReport } from '../contract/copy.ts';
 import { describeError } from '../contract/errors.ts';
 import { attachmentId } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/volume.ts';
 import { attach, type Attached, fenceStep, stateStep, undoSteps } from './attachment.ts';
-import { attachAnew, copyData, endsOf, type Session, verifyCopy } from './data.ts';
+import { attachAnew, copyAndVerify, endsOf, type Session } from './data.ts';
 import { failureOf, faultOf } from './faults.ts';
 import { overLostDevices } from './losses.ts';
 import { backendOf, hostOf } from './places.ts';
@@ -128,13 +128,7 @@ async function openSession(
 async function copyOnHost(run: Run, input: CopyInput, move: number): Promise<CopyReport> {
   const found = await lookAtVolumes(run, input);
   const session = await openSession(run, input, found, move);
-  run.enter('copying');
-  const copied = await copyData(run, session);
-  run.enter('verifying');
-  const verified: VerifyResult =
-    input.options.verify === 'off'
-      ? { mode: 'off', bytesCompared: 0, seconds: 0 }
-      : await verifyCopy(run, session);
+  const { copied, verified } = await copyAndVerify(run, session, input.options.verify ?? 'full');
   // A cancel that this step heard of too late: whoever asked for one is told that it was done.
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
   const { source, destination } = input;

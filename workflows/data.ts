@@ -1,10 +1,12 @@
 import type { Attachment, ConnectorProperties } from '../contract/attachment.ts';
-import type { CopyEnds, CopyPlan, CopyResult, VerifyResult } from '../contract/copy.ts';
+import type { CopyDataInput, VerifyCopyInput } from '../activities/copy.ts';
+import type { CopyEnds, CopyPlan, CopyResult, VerifyMode, VerifyResult } from '../contract/copy.ts';
 import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
 import { attach, type Attached, disconnectLost } from './attachment.ts';
-import { overLostDevices } from './losses.ts';
+import type { Fault } from './faults.ts';
+import { type OnFault, overDifferences, overLostDevices } from './losses.ts';
 import { copySlotOf, hostOf } from './places.ts';
 import type { Run } from './run.ts';
 import { forward, required } from './steps.ts';
@@ -48,8 +50,13 @@ async function attachForPlan(run: Run, session: Session, role: Role): Promise<vo
   session.plan = { ...session.plan, skipZeros };
 }
 
+function dataInput(run: Run, { plan, attached, attachments }: Session): CopyDataInput {
+  const copyId = copyIdOf(attachments.destination.owner);
+  return { copyId, plan, ends: endsOf(attached), attachments, limits: run.limits };
+}
+
 /** Copies; the host's checkpoint bounds the attempts, so that losses are not counted here. */
-export async function copyData(run: Run, session: Session): Promise<CopyResult> {
+async function copyData(run: Run, session: Session): Promise<CopyResult> {
   const { attachments } = session;
   const [source, destination] = [attachments.source.volume, attachments.destination.volume];
   const about = `${formatVolume(source)} to ${formatVolume(destination)}`;
@@ -57,36 +64,65 @@ export async function copyData(run: Run, session: Session): Promise<CopyResult> 
     Infinity,
     (onFault) =>
       required(run, copySlotOf(run.host), { name: 'copyData', about, onFault }, (host) =>
-        host.copyData({
-          copyId: copyIdOf(attachments.destination.owner),
-          plan: session.plan,
-          ends: endsOf(session.attached),
-          attachments,
-          limits: run.limits,
-        }),
+        host.copyData(dataInput(run, session)),
       ),
     (role) => attachForPlan(run, session, role),
   );
 }
 
-/** Compares both volumes; answers mode `off` when a person decided to go without. */
-export async function verifyCopy(run: Run, session: Session): Promise<VerifyResult> {
+/** Nobody is given a destination as done that is known to hold something else. */
+const skippable = ({ code }: Fault): boolean => !['VerifyFailed', 'EndsDiffer'].includes(code);
+
+/** Compares the volumes as `mode` says; undefined when a person decided to go without. */
+async function verifyCopy(
+  run: Run,
+  session: Session,
+  mode: VerifyCopyInput['mode'],
+  onDifference: OnFault,
+): Promise<VerifyResult | undefined> {
   const { attachments } = session;
   const about = formatVolume(attachments.destination.volume);
-  const result = await overLostDevices(
+  return overLostDevices(
     STALL_ATTEMPTS,
-    (onFault) => {
-      const step = { name: 'verifyCopy', about, optional: true, onFault };
+    (onLoss) => {
+      const onFault: OnFault = (fault) => {
+        const outcome = onLoss(fault);
+        return outcome === 'park' ? onDifference(fault) : outcome;
+      };
+      const step = { name: 'verifyCopy', about, skippable, onFault };
       return forward(run, copySlotOf(run.host), step, (host) =>
-        host.verifyCopy({
-          plan: session.plan,
-          ends: endsOf(session.attached),
-          attachments,
-          limits: run.limits,
-        }),
+        host.verifyCopy({ ...dataInput(run, session), mode }),
       );
     },
     (role) => attachForPlan(run, session, role),
   );
-  return result ?? { mode: 'off', bytesCompared: 0, seconds: 0 };
+}
+
+/** What the copy has come to. */
+export type Copied = { copied: CopyResult; verified: VerifyResult };
+
+const NOT_VERIFIED: VerifyResult = {
+  ...{ mode: 'off', bytesCompared: 0, seconds: 0, bytesDigestedLate: 0, digestsRoot: '' },
+};
+
+/** How often chunks that do not hold what was written are copied again before a person is asked. */
+const REPAIRS = 3;
+
+/** Copies and compares, and copies again what differs, until a person decides or nothing does. */
+export async function copyAndVerify(run: Run, session: Session, mode: VerifyMode): Promise<Copied> {
+  run.enter('copying');
+  let copied = await copyData(run, session);
+  if (mode === 'off') return { copied, verified: NOT_VERIFIED };
+  const verified = await overDifferences(
+    REPAIRS,
+    (onDifference) => {
+      run.enter('verifying');
+      return verifyCopy(run, session, mode, onDifference);
+    },
+    async () => {
+      run.enter('copying');
+      copied = await copyData(run, session);
+    },
+  );
+  return { copied, verified: verified ?? NOT_VERIFIED };
 }

@@ -45,6 +45,33 @@ async function overLosses<T>(
   }
 }
 
+/**
+ * Differences that verify found are mended by copying those chunks again. What is ours to mend is
+ * done at once, `limit` times; what somebody else has written is a person's to judge.
+ */
+export async function overDifferences<T>(
+  limit: number,
+  act: (onFault: OnFault) => Promise<T>,
+  mend: () => Promise<void>,
+): Promise<T> {
+  return overLosses(
+    ['VerifyFailed', 'CopyIncomplete'],
+    limit,
+    (onDamage) =>
+      overLosses(
+        ['SourceChanged', 'EndsDiffer'],
+        0,
+        (onChange) =>
+          act((fault) => {
+            const outcome = onDamage(fault);
+            return outcome === 'park' ? onChange(fault) : outcome;
+          }),
+        mend,
+      ),
+    mend,
+  );
+}
+
 /** A dead device answers nothing for ever: `mend` takes it away or attaches it anew. */
 export async function overLostDevices<T>(
   limit: number,

@@ -46,12 +46,12 @@ async function park(
  * A step that acquires or does something. Its errors end in one of three ways: what the user
  * asked for is impossible or we have a bug: thrown; retries could not finish it: parked until a
  * person decides; cancelled: thrown as cancellation, even if the worker died meanwhile.
- * `skip` is accepted only for what is `optional` and answers undefined.
+ * `skip` is accepted only where `skippable` says so and answers undefined.
  */
 export async function forward<A, T>(
   run: Run,
   place: Place<A>,
-  step: StepNames & { optional?: boolean },
+  step: StepNames & { skippable?: (fault: Fault) => boolean },
   call: (activities: A) => Promise<T>,
 ): Promise<T | undefined> {
   for (;;) {
@@ -65,7 +65,7 @@ export async function forward<A, T>(
       const handling = step.onFault?.(fault) ?? 'park';
       if (handling === 'handOn') throw new HandedOn(fault);
       if (fault.class === 'user' || fault.class === 'bug') throw failureOf(fault);
-      const skip = step.optional === true ? (['skip'] as const) : [];
+      const skip = step.skippable?.(fault) === true ? (['skip'] as const) : [];
       const decision = await park(run, step, fault, ['retry', ...skip, 'roll-back', 'move']);
       if (decision.decision === 'skip') return undefined;
       if (decision.decision === 'move') throw new MoveRequested(decision.host as string);

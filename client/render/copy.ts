@@ -1,4 +1,4 @@
-import type { CopyReport, Held } from '../../contract/copy.ts';
+import type { CopyReport, Held, VerifyMode, VerifyResult } from '../../contract/copy.ts';
 import type { DecisionKind, ParkedStep } from '../../contract/messages.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import { renderBytes } from './quantities.ts';
@@ -27,18 +27,29 @@ export function renderHeld(held: readonly Held[]): string[] {
   return held.map((h) => `held: ${h.what} of ${formatVolume(h.volume)}: ${h.because}`);
 }
 
+/** What was proven, in words that promise no more. */
+const PROVEN: Record<VerifyMode, string> = {
+  off: 'not verified',
+  written: 'what was written was read back; the source was not read again',
+  full: 'both ends were read again',
+};
+
+function renderVerified({ mode, bytesCompared, seconds }: VerifyResult): string {
+  if (mode === 'off') return PROVEN.off;
+  return `verified ${renderBytes(bytesCompared)} in ${seconds.toFixed(1)} s: ${PROVEN[mode]}`;
+}
+
 /** The result of a finished copy. */
 export function renderReport(report: CopyReport): string {
   const { source, destination, host, copied, verified } = report;
-  const verify =
-    verified.mode === 'off'
-      ? 'verify: off'
-      : `verified ${renderBytes(verified.bytesCompared)} in ${verified.seconds.toFixed(1)} s`;
   return [
     `${formatVolume(source)} → ${formatVolume(destination)} on ${host}`,
     `copied ${renderBytes(copied.bytes)} in ${copied.seconds.toFixed(1)} s, ` +
       `${copied.mbPerSecond.toFixed(1)} MB/s`,
-    verify,
+    renderVerified(verified),
+    ...(copied.bytesRepaired > 0
+      ? [`${renderBytes(copied.bytesRepaired)} differed and were copied again`]
+      : []),
     ...renderHeld(report.held),
   ].join('\n');
 }

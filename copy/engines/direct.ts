@@ -1,11 +1,20 @@
 import type { ByteRange } from '../../contract/copy.ts';
+import type { RangeDone } from '../chunk-map.ts';
 import type { Engine } from '../engine.ts';
 import { failedEnd } from '../failed-end.ts';
 import { followLanes, lanesArguments } from '../lanes/follow.ts';
-import type { LaneJob } from '../lanes/job.ts';
+import type { ChunkDone, LaneJob } from '../lanes/job.ts';
 import { directEnds } from '../probe.ts';
 import { addRange, reachFrom, sumBytes } from '../ranges.ts';
 import { ioniceArguments } from './ionice.ts';
+
+function rangeDone({ offset, length, state, digests }: ChunkDone): RangeDone {
+  return {
+    ...{ offset, length },
+    ...(state === undefined ? {} : { state }),
+    ...(digests.source === undefined ? {} : { digest: digests.source }),
+  };
+}
 
 /**
  * Several lanes at once, each with a request of its own on its way. One run takes all that is
@@ -17,6 +26,7 @@ export const directEngine: Engine = {
   async copyRange(range, { plan, pace, start, signal, report }) {
     const job: LaneJob = {
       work: 'copy',
+      reads: [],
       range,
       chunkBytes: plan.chunkBytes,
       requestBytes: plan.blockBytes,
@@ -40,7 +50,7 @@ export const directEngine: Engine = {
         submitted();
       },
       done: async (chunks) => {
-        await report.flushed(chunks);
+        await report.flushed(chunks.map(rangeDone));
         flushed = chunks.reduce(addRange, flushed);
         submitted();
         return reachFrom(flushed, range.offset);

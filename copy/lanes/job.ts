@@ -1,10 +1,12 @@
-import type { ByteRange } from '../../contract/copy.ts';
+import type { ByteRange, ChunkState } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
 
 /** What the program copy/lanes/main does, as JSON in its one argument. Ends: descriptors 3 and 4. */
 export type LaneJob = {
-  /** `copy` writes the destination and flushes it; `compare` only reads both. */
-  work: 'copy' | 'compare';
+  /** `copy` writes the destination and flushes it; `digest` only reads. */
+  work: 'copy' | 'digest';
+  /** Ends that `digest` reads. */
+  reads: Role[];
   range: ByteRange;
   /** Bytes that one lane works on at a time. */
   chunkBytes: number;
@@ -21,10 +23,12 @@ export type LaneJob = {
   bytesPerSecond?: number;
 };
 
-/** A chunk that was flushed, or compared. */
+/** A chunk that was flushed, or read. */
 export type ChunkDone = ByteRange & {
-  /** Of a compared chunk: the first byte of the volume in it that differs. */
-  differsAt?: number;
+  /** SHA-256 of what was read of each end, as hexadecimal: of a copy the source's. */
+  digests: Partial<Record<Role, string>>;
+  /** Of a copied chunk. */
+  state?: ChunkState;
 };
 
 /** What the program tells its parent. */

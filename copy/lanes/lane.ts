@@ -1,7 +1,8 @@
 /** One lane, a thread: works on one chunk at a time, request by request. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ByteRange } from '../../contract/copy.ts';
+import type { ByteRange, ChunkState } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
+import { ChunkDigest } from './chunk-digest.ts';
 import { alignedBytes, type LaneEnd, readAt, writeAt } from './end.ts';
 import { Gate } from './gate.ts';
 import type { ChunkDone, LaneJob } from './job.ts';
@@ -16,11 +17,10 @@ export type LaneData = {
 /** What it answers to a chunk. */
 export type LaneAnswer = { done: ChunkDone } | { failed: string };
 
-const { job, ends, gate: memory } = workerData as LaneData;
-const gate = new Gate(memory);
+const { job, ends, gate: shared } = workerData as LaneData;
+const gate = new Gate(shared);
 const zeros = Buffer.alloc(job.requestBytes);
-const ours = alignedBytes(job.requestBytes);
-const theirs = alignedBytes(job.requestBytes);
+const memory = alignedBytes(job.requestBytes);
 
 function* requestsOf({ offset, length }: ByteRange): Generator<ByteRange> {
   for (let done = 0; done < length; done += job.requestBytes) {
@@ -32,32 +32,41 @@ const isZero = (bytes: Uint8Array): boolean =>
   zeros.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 
 function copyChunk(chunk: ByteRange): ChunkDone {
+  const source = new ChunkDigest();
+  let state: ChunkState = 'skipped';
   for (const { offset, length } of requestsOf(chunk)) {
     gate.pass(length);
-    const bytes = ours.subarray(0, length);
+    const bytes = memory.subarray(0, length);
     readAt(ends.source, bytes, offset);
-    if (!job.skipZeros || !isZero(bytes)) writeAt(ends.destination, bytes, offset);
+    const zero = isZero(bytes);
+    source.update(bytes, zero);
+    if (!job.skipZeros || !zero) {
+      writeAt(ends.destination, bytes, offset);
+      state = 'copied';
+    }
     gate.count(length);
   }
-  return chunk;
+  return { ...chunk, digests: { source: source.end() }, state };
 }
 
-function compareChunk(chunk: ByteRange): ChunkDone {
-  for (const { offset, length } of requestsOf(chunk)) {
-    const [source, destination] = [ours.subarray(0, length), theirs.subarray(0, length)];
-    readAt(ends.source, source, offset);
-    readAt(ends.destination, destination, offset);
-    gate.count(length);
-    if (Buffer.compare(source, destination) === 0) continue;
-    const first = source.findIndex((byte, index) => byte !== destination[index]);
-    return { ...chunk, differsAt: offset + first };
+function digestChunk(chunk: ByteRange): ChunkDone {
+  const digests: ChunkDone['digests'] = {};
+  for (const role of job.reads) {
+    const digest = new ChunkDigest();
+    for (const { offset, length } of requestsOf(chunk)) {
+      const bytes = memory.subarray(0, length);
+      readAt(ends[role], bytes, offset);
+      digest.update(bytes, isZero(bytes));
+      gate.count(length);
+    }
+    digests[role] = digest.end();
   }
-  return chunk;
+  return { ...chunk, digests };
 }
 
 function answer(chunk: ByteRange): LaneAnswer {
   try {
-    return { done: job.work === 'copy' ? copyChunk(chunk) : compareChunk(chunk) };
+    return { done: job.work === 'copy' ? copyChunk(chunk) : digestChunk(chunk) };
   } catch (error) {
     return { failed: (error as Error).message };
   }

@@ -1,5 +1,5 @@
 /**
- * A program of its own: copies or compares a range of what descriptors 3 and 4 point at with several
+ * A program of its own: copies or digests a range of what descriptors 3 and 4 point at with several
  * lanes at once, and tells its parent what is done. Of a copy that is what was flushed, and a chunk
  * far ahead waits until its parent has recorded what is behind it.
  */

@@ -7,6 +7,7 @@ import type { Attachment } from '../../contract/attachment.ts';
 import type { VerifyProgress } from '../../contract/copy.ts';
 import { DEFAULT_LIMITS, STALL_ATTEMPTS } from '../../contract/limits.ts';
 import type { Role } from '../../contract/volume.ts';
+import { runCopy } from '../../copy/copier.ts';
 import { writeClaim } from '../../system/claims.ts';
 import { exec, MIB, Rig, VOLUMES } from '../copy/rig.ts';
 
@@ -23,7 +24,11 @@ async function claimed(role: Role): Promise<Attachment> {
     destination: VOLUMES.destination,
   };
   const accessMode = role === 'source' ? 'ro' : 'rw';
-  const attachment: Attachment = { id: role, volume: VOLUMES[role], role, accessMode, owner };
+  const reservation = role === 'source' ? 'reserved-1' : 'reserved-2';
+  const exported = { name: role, serial: '', sizeBytes: 0, readsAsZeros: false, reservation };
+  const attachment: Attachment = {
+    ...{ id: role, volume: VOLUMES[role], role, accessMode, owner, exported },
+  };
   const info = { driverVolumeType: 'local' as const, data: {} };
   await writeClaim(rig.state.dirs.claims, { attachment, info });
   return attachment;
@@ -33,6 +38,8 @@ it('verifyCopy parks at a place that cannot be read, however far each attempt ha
   const file = await rig.file('b', 4 * MIB, 7);
   const ends = { source: await rig.file('a', 4 * MIB, 7), destination: await rig.loop(file) };
   const plan = await rig.plan(ends);
+  const copyId = 'copy-1';
+  await runCopy(rig.run(plan, ends));
   await truncate(file.path, 2 * MIB);
   await exec('blockdev', ['--flushbufs', ends.destination.path]);
   const attachments = {
@@ -40,7 +47,7 @@ it('verifyCopy parks at a place that cannot be read, however far each attempt ha
     destination: await claimed('destination'),
   };
   const limits = { ...DEFAULT_LIMITS, patienceSeconds: 0 };
-  const input: VerifyCopyInput = { plan, ends, attachments, limits };
+  const input: VerifyCopyInput = { copyId, mode: 'full', plan, ends, attachments, limits };
   const activities = createCopyActivities({ state: rig.state, log: rig.log } as HostContext);
 
   let heartbeatDetails: unknown;

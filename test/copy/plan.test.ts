@@ -42,13 +42,16 @@ it.each([
 );
 
 it.each([
-  [512 * MIB, MIB, Infinity, 64 * MIB],
-  [512 * MIB, MIB, 10.5 * MIB, 10 * MIB],
-  [512 * MIB, 100 * MIB, Infinity, 100 * MIB],
-  [4 * MIB, MIB, Infinity, MIB],
-])('of a range of %d, requests of %d, %d bytes a second, a lane takes %d', (range, ...rest) => {
-  const [block, rate, chunk] = rest;
-  expect(chunkBytesOf(range, block, rate)).toBe(chunk);
+  [2 ** 40, 512 * MIB, MIB, Infinity, 64 * MIB],
+  [2 ** 40, 512 * MIB, MIB, 10.5 * MIB, 10 * MIB],
+  [2 ** 40, 512 * MIB, 100 * MIB, Infinity, 100 * MIB],
+  [2 ** 25, 4 * MIB, MIB, Infinity, MIB],
+  [2 ** 25, 4096, 512, Infinity, 4096],
+  [2 ** 43, 512 * MIB, MIB, MIB, 32 * MIB],
+  [2 ** 44, 512 * MIB, MIB, MIB, 64 * MIB],
+])('of %d bytes, ranges of %d, requests of %d, %d bytes a second, a chunk is %d', (...given) => {
+  const [bytesTotal, rangeBytes, blockBytes, rate, chunk] = given;
+  expect(chunkBytesOf({ bytesTotal, rangeBytes, blockBytes }, rate)).toBe(chunk);
 });
 
 async function ends(sourceBytes: number, destinationBytes: number) {

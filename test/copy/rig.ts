@@ -9,7 +9,8 @@ import type { CopyEnds, CopyOptions, CopyPlan, CopyProgress } from '../../contra
 import { DEFAULT_LIMITS, type TimeLimits } from '../../contract/limits.ts';
 import { type CopyRun } from '../../copy/copier.ts';
 import { planCopy } from '../../copy/plan.ts';
-import { firstProgress, type VerifyRun } from '../../copy/verify.ts';
+import type { DataRun } from '../../copy/data-run.ts';
+import { type VerifyRun } from '../../copy/verify.ts';
 import { raiseEpoch } from '../../system/epoch.ts';
 import { type HostState, makeStateDirs, stateDirs } from '../../system/host-state.ts';
 import type { Log } from '../../system/log.ts';
@@ -94,6 +95,16 @@ export class Rig {
     more: Partial<CopyRun> & { limits?: TimeLimits } = {},
   ): CopyRun & { seen: CopyProgress[] } {
     const seen: CopyProgress[] = [];
+    const onProgress = (progress: CopyProgress): void => void seen.push(progress);
+    return { ...this.#attempt(plan, ends), onProgress, seen, ...more };
+  }
+
+  /** An attempt at verify, of what `run` has copied. */
+  verify(plan: CopyPlan, ends: CopyEnds, more: Partial<VerifyRun> = {}): VerifyRun {
+    return { ...this.#attempt(plan, ends), mode: 'full', onProgress: () => undefined, ...more };
+  }
+
+  #attempt(plan: CopyPlan, ends: CopyEnds): DataRun {
     return {
       state: this.state,
       copyId: 'copy-1',
@@ -104,23 +115,7 @@ export class Rig {
       volumes: VOLUMES,
       limits: DEFAULT_LIMITS,
       signal: new AbortController().signal,
-      onProgress: (progress) => void seen.push(progress),
       log: this.log,
-      seen,
-      ...more,
-    };
-  }
-
-  verify(plan: CopyPlan, ends: CopyEnds, more: Partial<VerifyRun> = {}): VerifyRun {
-    return {
-      plan,
-      ends,
-      limits: DEFAULT_LIMITS,
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
-      attempt: 1,
-      from: firstProgress(plan),
-      ...more,
     };
   }
 

@@ -177,10 +177,14 @@ export class FakeWorld {
       this.copierAlive = true;
       await this.#step('copyData', () => undefined);
       this.copierAlive = false;
-      return { bytes: GIB, seconds: 1, mbPerSecond: 1024, attempts: 1, bytesCopiedAgain: 0 };
+      const again = { attempts: 1, bytesCopiedAgain: 0, bytesRepaired: 0, chunkStates: '' };
+      return { bytes: GIB, seconds: 1, mbPerSecond: 1024, ...again };
     },
-    verifyCopy: () =>
-      this.#step('verifyCopy', () => ({ mode: 'full', bytesCompared: GIB, seconds: 1 }) as const),
+    verifyCopy: ({ mode }) =>
+      this.#step('verifyCopy', () => {
+        const digests = { bytesDigestedLate: 0, digestsRoot: '' };
+        return { mode, bytesCompared: GIB, seconds: 1, ...digests };
+      }),
   };
 }
 

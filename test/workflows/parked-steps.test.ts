@@ -203,10 +203,10 @@ describe('parked steps', () => {
   });
 
   it('verify may be skipped by decision, and the report says off', async () => {
-    const mismatch = (): DrayError => new DrayError('VerifyFailed', { offset: 4096 });
-    const world = new FakeWorld().before('verifyCopy', throws(mismatch));
+    const changed = (): DrayError => new DrayError('SourceChanged', { chunks: 1, offset: 4096 });
+    const world = new FakeWorld().before('verifyCopy', throws(changed));
     const copy = await startCopy(rig, world);
-    expect((await copy.parked('verifyCopy')).code).toBe('VerifyFailed');
+    expect((await copy.parked('verifyCopy')).code).toBe('SourceChanged');
     await copy.decide({ step: 'verifyCopy', decision: 'skip' });
     expect((await copy.result()).verified.mode).toBe('off');
     expectClean(world);

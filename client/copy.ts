@@ -3,7 +3,7 @@ import { parseBlockSize } from '../contract/block-size.ts';
 import {
   type CopyInput,
   type CopyOptions,
-  type EngineName,
+  ENGINES,
   VERIFY_MODES,
   type VerifyMode,
 } from '../contract/copy.ts';
@@ -15,7 +15,7 @@ import { note, perform } from './command.ts';
 
 type Options = {
   host?: string;
-  engine?: EngineName;
+  engine?: CopyOptions['engine'];
   blockSize?: string;
   limit?: string;
   ionice?: string;
@@ -53,7 +53,7 @@ export function addCopyCommand(program: Command): void {
     .description('copy a volume onto another one that exists and is at least as large')
     .option('--host <id>', 'the host that attaches both and copies (default: this host)')
     .addOption(
-      new Option('--engine <name>', 'what copies (default: dd)').choices(['dd', 'direct', 'file']),
+      new Option('--engine <name>', 'what copies (default: auto)').choices(['auto', ...ENGINES]),
     )
     .option('--block-size <size>', "bytes of one request, in dd's notation (default: 1M)")
     .option('--limit <rate>', 'bandwidth limit, for example 100MiB/s')

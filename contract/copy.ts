@@ -6,15 +6,16 @@ import type { VolumeRef } from './volume.ts';
  * Which program moves the bytes: GNU dd, one of our own with several lanes at once, or plain file
  * reads and writes where dd cannot open.
  */
-export type EngineName = 'dd' | 'direct' | 'file';
+export const ENGINES = ['dd', 'direct', 'file'] as const;
+export type EngineName = (typeof ENGINES)[number];
 
 /** Best effort by the I/O scheduler (ionice(1)): 1 realtime, 2 best effort, 3 idle. */
 export type IoPriority = { class: 1 | 2 | 3; level?: number };
 
 /** How a copy is done; what is left out has the default in its comment. */
 export type CopyOptions = {
-  /** Default `dd`. */
-  engine?: EngineName;
+  /** Default `auto`: what the ends can do decides. */
+  engine?: EngineName | 'auto';
   /** Bytes of one request, as text in dd's own notation, for example `1M` (the default). */
   blockSize?: string;
   /** Default: the host's configuration, else unlimited. */

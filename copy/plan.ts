@@ -72,15 +72,25 @@ function chooseSkipZeros(engine: EngineName, readsAsZeros: boolean, encrypted: b
   return skip(true, 'the destination was never written and reads as zeros');
 }
 
-/** As Cinder: dd, and plain file reads and writes for ends that dd cannot open. */
-async function chooseEngine(ends: CopyEnds, asked?: EngineName): Promise<Reasoned<EngineName>> {
-  if (asked !== undefined) return { value: asked, because: 'asked for' };
+/**
+ * Lanes where they can work. Plain file reads and writes for ends that dd cannot open, as Cinder has
+ * it; the lanes open them in the same way and would fail as well.
+ */
+async function chooseEngine(
+  ends: CopyEnds,
+  blockBytes: number,
+  asked: CopyOptions['engine'] = 'auto',
+): Promise<Reasoned<EngineName>> {
+  if (asked !== 'auto') return { value: asked, because: 'asked for' };
   for (const { path } of [ends.source, ends.destination]) {
     const refusal = await openRefusal(path);
     if (refusal === undefined) continue;
     return { value: 'file', because: `dd cannot open ${path}: ${refusal}` };
   }
-  return { value: 'dd', because: 'dd can open both ends' };
+  if (wholePages(blockBytes) !== blockBytes) {
+    return { value: 'dd', because: `lanes want whole pages, not requests of ${blockBytes} bytes` };
+  }
+  return { value: 'direct', because: 'both ends can be opened, and requests are whole pages' };
 }
 
 function refuseSizes({ ends, volumes }: PlanInput): void {
@@ -111,7 +121,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     throw new DrayError('SameVolume', { volume: formatVolume(volumes.source) });
   }
   const bytesTotal = ends.source.sizeBytes;
-  const engine = await chooseEngine(ends, options.engine);
+  const engine = await chooseEngine(ends, blockBytes, options.engine);
   const buffered = { value: false, because: 'the file engine goes through the page cache' };
   const probed = probedBytes(engine.value, bytesTotal);
   const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> => {

@@ -22,15 +22,18 @@ export function pacedOptions(sizeBytes: number): { bytesPerSecond: number; block
   };
 }
 
+/** What a copier is before it becomes the program that copies. */
+const NOT_YET = ['setpriv', 'flock', 'sh', 'ionice'];
+
 /**
- * Pid of the dd that writes now: it holds the lock in its destination's directory. Synchronous, so
+ * Pid of the copier that writes now: it holds the lock in its destination's directory. Synchronous, so
  * that it lives when the next statement runs.
  */
 function livingCopier({ stateDir }: Stage): number | undefined {
   try {
     const copiers = join(stateDir, 'copiers');
     const locks = readdirSync(copiers).map((name) => join(copiers, name, 'lock'));
-    return findLocks(locks).find(({ pid }) => commandOf(pid) === 'dd')?.pid;
+    return findLocks(locks).find(({ pid }) => !NOT_YET.includes(commandOf(pid)))?.pid;
   } catch {
     // A directory of /proc or of the copier that went meanwhile: no copier lives.
     return undefined;

@@ -42,10 +42,11 @@ function renderVerified({ mode, bytesCompared, seconds }: VerifyResult): string 
 /** The result of a finished copy. */
 export function renderReport(report: CopyReport): string {
   const { source, destination, host, copied, verified } = report;
+  const { engine } = report.plan;
   return [
     `${formatVolume(source)} → ${formatVolume(destination)} on ${host}`,
     `copied ${renderBytes(copied.bytes)} in ${copied.seconds.toFixed(1)} s, ` +
-      `${copied.mbPerSecond.toFixed(1)} MB/s`,
+      `${copied.mbPerSecond.toFixed(1)} MB/s, engine ${engine.value}: ${engine.because}`,
     renderVerified(verified),
     ...(copied.bytesRepaired > 0
       ? [`${renderBytes(copied.bytesRepaired)} differed and were copied again`]

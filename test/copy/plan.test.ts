@@ -180,9 +180,12 @@ describe.each([true, false])('dd arguments, O_DIRECT %s', (direct) => {
   });
 });
 
-it('takes plain file reads and writes for an end that dd cannot open, and says why', async () => {
+it('takes lanes where they can work, else dd or plain reads and writes, and says why', async () => {
   const both = await ends(MIB, MIB);
-  expect((await rig.plan(both)).engine.value).toBe('dd');
+  const auto = { engine: 'auto' } as const;
+  expect((await rig.plan(both, auto)).engine.value).toBe('direct');
+  const odd = await rig.plan(both, { ...auto, blockSize: '1000' });
+  expect(odd.engine).toMatchObject({ value: 'dd', because: expect.stringContaining('1000') });
   const real = execFileSync('which', ['dd'], { encoding: 'utf8' }).trim();
   await mkdir(rig.path('bin'));
   const shim = `#!/bin/sh
@@ -194,7 +197,7 @@ exec ${real} "$@"
   await writeFile(rig.path('bin/dd'), shim, { mode: 0o755 });
   vi.stubEnv('PATH', `${rig.path('bin')}:${process.env['PATH']}`);
   try {
-    const { engine } = await rig.plan(both);
+    const { engine } = await rig.plan(both, auto);
     expect(engine.value).toBe('file');
     expect(engine.because).toContain('Operation not permitted');
   } finally {

@@ -78,13 +78,14 @@ export class Rig {
     return { ...file, path };
   }
 
+  /** With engine dd, unless told otherwise. */
   async plan(ends: CopyEnds, options: CopyOptions = {}, readsAsZeros = false): Promise<CopyPlan> {
     return planCopy({
       ends,
       volumes: VOLUMES,
       destinationReadsAsZeros: readsAsZeros,
       encrypted: false,
-      options,
+      options: { engine: 'dd', ...options },
       host: {},
     });
   }

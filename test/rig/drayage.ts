@@ -230,7 +230,8 @@ export class Drayage {
       destination: this.volume('destination'),
       host: HOST,
       limits: { ...LIMITS, ...this.options.limits },
-      options,
+      // The faults of the lanes have a part of their own; dd is what is there to compare with.
+      options: { engine: 'dd', ...options },
       ...other,
     });
     this.copies.push(copy);

@@ -10,6 +10,8 @@ const PACKAGES = [
   'libiscsi-bin',
   'fuse3',
   'strace',
+  'nbdkit',
+  'nbdfuse',
   'python3-pip',
 ];
 

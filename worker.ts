@@ -21,6 +21,12 @@ import { watchReleases } from './worker/release-watch.ts';
 import { createWorkers, runWorkers } from './worker/serve.ts';
 import { takeOver, watchEpoch } from './worker/takeover.ts';
 
+/** The limits of backends, of those that have one. */
+function lanesOf({ backends }: LoadedConfig): Record<string, number> {
+  const limits = Object.entries(backends).map(([name, { lanes }]) => [name, lanes] as const);
+  return Object.fromEntries(limits.flatMap(([name, l]) => (l === undefined ? [] : [[name, l]])));
+}
+
 function hostContext(config: LoadedConfig, state: HostState, log: Log): HostContext {
   const initiator = config.iscsi.initiator ?? defaultInitiator(config.host);
   const connectors = openConnectors({
@@ -28,13 +34,15 @@ function hostContext(config: LoadedConfig, state: HostState, log: Log): HostCont
     initiator,
     attachmentsDir: state.dirs.attachments,
   });
-  const { bytesPerSecond, ionice } = config.copy;
+  const { bytesPerSecond, ionice, lanes } = config.copy;
   return {
     state,
     connectors,
     encryptor: noEncryptor(),
     properties: () => connectorProperties(config.host, connectors, initiator),
     copy: {
+      lanes,
+      lanesOf: lanesOf(config),
       ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
       ...(ionice === undefined ? {} : { ionice }),
     },

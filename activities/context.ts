@@ -2,7 +2,7 @@ import type { Backend } from '../storage/backend.ts';
 import type { Connector } from '../connectors/connector.ts';
 import type { Encryptor } from '../connectors/encryptor.ts';
 import type { ConnectorProperties, Protocol } from '../contract/attachment.ts';
-import type { IoPriority } from '../contract/copy.ts';
+import type { HostCopySettings } from '../copy/plan.ts';
 import type { HostState } from '../system/host-state.ts';
 import type { Log } from '../system/log.ts';
 
@@ -14,7 +14,7 @@ export type HostContext = {
   /** Asked anew at the start of each copy: what can be connected may have changed. */
   properties: () => Promise<ConnectorProperties>;
   /** The host's own settings for copies. */
-  copy: { bytesPerSecond?: number; ionice?: IoPriority };
+  copy: HostCopySettings;
   log: Log;
 };
 

@@ -49,19 +49,25 @@ export type ByteRange = { offset: number; length: number };
 /** A choice and why it was made, for the report. */
 export type Reasoned<T> = { value: T; because: string };
 
+/** Lanes at a time, and bytes of one request of each. */
+export type LaneSetting = { lanes: number; requestBytes: number };
+
 /** What planCopy found out and decided; a resume of the same copy keeps it. */
 export type CopyPlan = {
   engine: Reasoned<EngineName>;
   /** Exactly this many bytes are copied: the source's. */
   bytesTotal: number;
-  /** Bytes of one request. */
+  /** Bytes of one request; of the engine `direct` the first ones', which may become longer. */
   blockBytes: number;
   /** The most bytes that are in doubt at any time, and so the most that is copied again. */
   rangeBytes: number;
   /** Bytes that one lane works on at a time, and that have one digest; the same grid for all. */
   chunkBytes: number;
-  /** Lanes of the engine `direct` and of verify. */
-  lanes: number;
+  /** Most lanes of the engine `direct` and of verify. */
+  maxLanes: Reasoned<number>;
+  /** Bytes of the shortest and of the longest request of the engine `direct`. */
+  minRequestBytes: number;
+  maxRequestBytes: Reasoned<number>;
   /** O_DIRECT on each side, as probed. */
   sourceDirect: Reasoned<boolean>;
   destinationDirect: Reasoned<boolean>;
@@ -78,7 +84,7 @@ export type ThrottleKind = 'none' | 'cgroup-v1' | 'cgroup-v2' | 'paced';
 /** A copier's ends on one host. */
 export type CopyEnds = { source: Device; destination: Device };
 
-/** Heartbeat of the data steps. Percent, ETA and resume use `bytesFlushed` alone. */
+/** Heartbeat of copyData, of the engine `direct` with its lanes' setting. Percent, ETA and resume use `bytesFlushed` alone. */
 export type CopyProgress = {
   bytesFlushed: number;
   /** Handed to the device, not yet known to be on it. */
@@ -92,7 +98,7 @@ export type CopyProgress = {
   flushed: ByteRange[];
   /** Root of the hash tree over the digests of all chunks, see ChunkMap; hexadecimal. */
   digestsRoot: string;
-};
+} & Partial<LaneSetting>;
 
 /** What became of a chunk; `skipped`: all its zeros were left out, `zeroed`: made without writes. */
 export const CHUNK_STATES = ['missing', 'copied', 'skipped', 'zeroed', 'unreadable'] as const;
@@ -100,7 +106,7 @@ export type ChunkState = (typeof CHUNK_STATES)[number];
 /** In a byte of `chunkStates`, beside the state's place in CHUNK_STATES: it was copied again. */
 export const CHUNK_REPEATED = 0x10;
 
-/** Result of copyData. */
+/** Result of copyData; with what the lanes of the engine `direct` settled on. */
 export type CopyResult = {
   bytes: number;
   seconds: number;
@@ -112,7 +118,7 @@ export type CopyResult = {
   bytesRepaired: number;
   /** A byte a chunk, see CHUNK_STATES and CHUNK_REPEATED: deflated (RFC 1951), in base64. */
   chunkStates: string;
-};
+} & Partial<LaneSetting>;
 
 /** Heartbeat of verifyCopy; the host's checkpoint knows which bytes. */
 export type VerifyProgress = { bytesCompared: number; bytesTotal: number; bytesPerSecond: number };
@@ -125,7 +131,7 @@ export type VerifyResult = {
   bytesDigestedLate: number;
   /** Root of the hash tree over the digests of all chunks, see ChunkMap; empty with mode `off`. */
   digestsRoot: string;
-};
+} & Partial<LaneSetting>;
 
 /** An acquisition that could not be released safely and is listed until it is. */
 export type Held = { attachmentId: string; volume: VolumeRef; what: string; because: string };

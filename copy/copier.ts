@@ -1,9 +1,8 @@
-import type { ByteRange, CopyProgress, CopyResult } from '../contract/copy.ts';
+import type { ByteRange, CopyProgress, CopyResult, LaneSetting } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume } from '../contract/volume.ts';
-import type { Log } from '../system/log.ts';
 import type { DataRun } from './data-run.ts';
-import { type CopyVolumes, openForCopy } from './ends.ts';
+import { openForCopy } from './ends.ts';
 import { ddEngine } from './engines/dd.ts';
 import { directEngine } from './engines/direct.ts';
 import { fileEngine } from './engines/file.ts';
@@ -44,7 +43,7 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
   const { pace } = throttle;
   const inDoubt = Math.min(range.length, plan.rangeBytes);
   // A copier that keeps a pace says nothing while a request waits for it.
-  const paced = pace === undefined ? 0 : plan.blockBytes / pace;
+  const paced = pace === undefined ? 0 : plan.maxRequestBytes.value / pace;
   const silence = new Silence(silenceSeconds(inDoubt, run.limits) + paced);
   const work: RangeWork = {
     plan,
@@ -52,9 +51,9 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
     start,
     signal: AbortSignal.any([signal, silence.signal]),
     report: {
-      submitted: (bytes, pid) => {
+      submitted: (bytes, pid, lanes) => {
         silence.broken();
-        report.submitted(bytes, pid);
+        report.submitted(bytes, pid, lanes);
       },
       flushed: async (done) => {
         await journal.flushed(done);
@@ -76,7 +75,12 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
   throw await explainFailure(outcome, { volume, ends, plan, range, tool });
 }
 
-async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promise<void> {
+/** Answers what lanes settled on, if the engine has any and something was missing. */
+async function copyMissing(
+  run: CopyRun,
+  lease: Lease,
+  journal: Journal,
+): Promise<LaneSetting | undefined> {
   const { plan, signal } = run;
   const open = await openForCopy(run.ends, run.volumes);
   const { checkpoint, chunks } = journal;
@@ -91,7 +95,7 @@ async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promis
       await journal.begin(Math.min(mostBytes, plan.rangeBytes));
       for (;;) {
         const range = journal.next(mostBytes);
-        if (range === undefined) return;
+        if (range === undefined) return report.lanes;
         if (signal.aborted) await journal.stopped(0);
         signal.throwIfAborted();
         const startedAt = performance.now();
@@ -109,20 +113,25 @@ async function copyMissing(run: CopyRun, lease: Lease, journal: Journal): Promis
   }
 }
 
-async function resultOf(journal: Journal, log: Log, volumes: CopyVolumes): Promise<CopyResult> {
+async function resultOf(
+  journal: Journal,
+  lanes: LaneSetting | undefined,
+  { log, volumes }: CopyRun,
+): Promise<CopyResult> {
   const { startedAt, attempts, bytesTotal: bytes, flushed } = journal.checkpoint;
   const { bytesCopiedAgain, bytesRepaired } = journal.checkpoint;
   const seconds = Math.max((Date.now() - startedAt) / 1000, 0.001);
   const mbPerSecond = Math.round((bytes / MB / seconds) * 100) / 100;
   const size = (bytes / MB).toFixed(2);
-  const facts = { source: formatVolume(volumes.source), attempts, bytesCopiedAgain };
+  const facts = { source: formatVolume(volumes.source), attempts, bytesCopiedAgain, ...lanes };
   log.info(
     `copied ${size} MB to ${formatVolume(volumes.destination)} in ${seconds.toFixed(2)} s ` +
       `(${mbPerSecond} MB/s)`,
     facts,
   );
   const chunkStates = await journal.chunks.states(flushed);
-  return { bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain, bytesRepaired, chunkStates };
+  const counts = { attempts, bytesCopiedAgain, bytesRepaired };
+  return { bytes, seconds, mbPerSecond, ...counts, chunkStates, ...lanes };
 }
 
 /**
@@ -142,8 +151,8 @@ export async function runCopy(run: CopyRun): Promise<CopyResult> {
     log.warn(notice, { destination, copyId: run.copyId }),
   );
   try {
-    await copyMissing(run, lease, journal);
-    return await resultOf(journal, log, volumes);
+    const lanes = await copyMissing(run, lease, journal);
+    return await resultOf(journal, lanes, run);
   } catch (error) {
     const stuck = stuckError(error, destination);
     if (stuck !== undefined) throw stuck;

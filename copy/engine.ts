@@ -1,4 +1,4 @@
-import type { ByteRange, CopyPlan, EngineName } from '../contract/copy.ts';
+import type { ByteRange, CopyPlan, EngineName, LaneSetting } from '../contract/copy.ts';
 import type { Role } from '../contract/volume.ts';
 import type { RangeDone } from './chunk-map.ts';
 import type { StartCopier } from './start-copier.ts';
@@ -19,8 +19,8 @@ export type RangeOutcome = {
 
 /** What an engine tells while it copies. */
 export type RangeReport = {
-  /** Bytes of this range handed to the destination, not yet known to be on it. */
-  submitted: (bytes: number, pid: number) => void;
+  /** Bytes of this range handed to the destination, not yet known to be on it; lanes' setting. */
+  submitted: (bytes: number, pid: number, setting?: LaneSetting) => void;
   /** After the flush that covers them; on return they are recorded. Called one at a time. */
   flushed: (done: readonly RangeDone[]) => Promise<void>;
 };

@@ -10,6 +10,13 @@ import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { inspectEnd } from './end-state.ts';
+import {
+  chooseMaxLanes,
+  chooseMaxRequestBytes,
+  chooseMinRequestBytes,
+  type ConfiguredLanes,
+  configuredLanes,
+} from './lane-limits.ts';
 import { ALIGNMENT, wholePages } from './lanes/alignment.ts';
 import { openRefusal, probedBytes, probeDirect } from './probe.ts';
 import { chooseThrottle } from './throttle/throttle.ts';
@@ -23,7 +30,11 @@ const MAX_RANGE_BYTES = { dd: 256 * MIB, direct: 512 * MIB, file: 256 * MIB };
 const MAX_CHUNK_BYTES = 64 * MIB;
 const MAX_SLOW_CHUNKS = 2 ** 18;
 const EIGHTH = 8;
-const LANES = 4;
+
+export type HostCopySettings = ConfiguredLanes & {
+  bytesPerSecond?: number;
+  ionice?: IoPriority;
+};
 
 export type PlanInput = {
   ends: CopyEnds;
@@ -31,8 +42,8 @@ export type PlanInput = {
   destinationReadsAsZeros: boolean;
   encrypted: boolean;
   options: CopyOptions;
-  /** The host's own settings, where the options leave them open. */
-  host: { bytesPerSecond?: number; ionice?: IoPriority };
+  /** The host's own settings; a limit and a priority where the options leave them open. */
+  host: HostCopySettings;
 };
 
 /** Ranges and chunks are whole requests and whole pages: whoever reads them back may do so directly. */
@@ -51,16 +62,17 @@ export function rangeBytesOf(engine: EngineName, bytesTotal: number, blockBytes:
 }
 
 /**
- * At most 64 MiB, an eighth of a range and a second's worth, in whole units, at least one: and a
- * slow copy of a large volume has no more than MAX_SLOW_CHUNKS.
+ * At most 64 MiB, an eighth of a range (of which each lane has one), and a second's worth, in whole
+ * units, at least one: and a slow copy of a large volume has no more than MAX_SLOW_CHUNKS.
  */
 export function chunkBytesOf(
   plan: Pick<CopyPlan, 'bytesTotal' | 'rangeBytes' | 'blockBytes'>,
+  lanes: number,
   bytesPerSecond = Infinity,
 ): number {
   const unit = unitOf(plan.blockBytes);
   const slow = Math.max(bytesPerSecond, plan.bytesTotal / MAX_SLOW_CHUNKS);
-  const most = Math.min(MAX_CHUNK_BYTES, plan.rangeBytes / EIGHTH, slow);
+  const most = Math.min(MAX_CHUNK_BYTES, plan.rangeBytes / Math.max(EIGHTH, lanes), slow);
   return Math.max(1, Math.floor(most / unit)) * unit;
 }
 
@@ -135,13 +147,16 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const destinationDirect = await probe('destination');
   const direct = { source: sourceDirect.value, destination: destinationDirect.value };
   const rangeBytes = rangeBytesOf(engine.value, bytesTotal, blockBytes);
+  const configured = configuredLanes(host, volumes);
+  const sized = { bytesTotal, blockBytes, rangeBytes };
+  const chunkBytes = chunkBytesOf(sized, configured.value, bytesPerSecond);
+  const minRequestBytes = chooseMinRequestBytes(blockBytes, options.blockSize !== undefined);
+  const maxLanes = chooseMaxLanes(configured, { rangeBytes, chunkBytes, minRequestBytes });
+  const sizes = { ...sized, chunkBytes, maxLanes, minRequestBytes };
   return {
     engine,
-    bytesTotal,
-    blockBytes,
-    rangeBytes,
-    chunkBytes: chunkBytesOf({ bytesTotal, rangeBytes, blockBytes }, bytesPerSecond),
-    lanes: LANES,
+    ...sizes,
+    maxRequestBytes: await chooseMaxRequestBytes(ends.destination, direct.destination, sizes),
     sourceDirect,
     destinationDirect,
     skipZeros: chooseSkipZeros(engine.value, input.destinationReadsAsZeros, input.encrypted),

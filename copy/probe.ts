@@ -52,10 +52,10 @@ export async function openRefusal(path: string): Promise<string | undefined> {
 /** `stat --file-system`'s type of FUSE (FUSE_SUPER_MAGIC). */
 const FUSE_TYPE = '65735546';
 /** The longest direct write that the kernel sends to a FUSE server as one request (256 pages). */
-const FUSE_REQUEST_BYTES = 2 ** 20;
+export const FUSE_REQUEST_BYTES = 2 ** 20;
 
 /** @throws DeviceLost */
-async function isFuseFile(device: Device, role: Role): Promise<boolean> {
+export async function isFuseFile(device: Device, role: Role): Promise<boolean> {
   const args = ['--file-system', '--format=%t', '--', device.path];
   const found = await runTool('stat', args, { timeoutSeconds: READ_SECONDS });
   if (found.status !== 0) throw deviceLost(role, device, found.stderr.trim());

@@ -1,4 +1,4 @@
-import type { ByteRange, CopyProgress } from '../contract/copy.ts';
+import type { ByteRange, CopyProgress, LaneSetting } from '../contract/copy.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { sumBytes } from './ranges.ts';
 import { Rate } from './rate.ts';
@@ -15,6 +15,7 @@ export class ProgressReport {
   #flushed: ByteRange[];
   #submitted = 0;
   #pid: number | undefined;
+  #lanes: LaneSetting | undefined;
 
   constructor(
     checkpoint: Readonly<Checkpoint>,
@@ -28,10 +29,16 @@ export class ProgressReport {
     this.#report();
   }
 
+  /** The last that was told, if the engine has lanes. */
+  get lanes(): LaneSetting | undefined {
+    return this.#lanes;
+  }
+
   /** Bytes of the running range. */
-  submitted(bytes: number, pid: number): void {
+  submitted(bytes: number, pid: number, lanes?: LaneSetting): void {
     this.#submitted = bytes;
     this.#pid = pid;
+    this.#lanes = lanes ?? this.#lanes;
     this.#report();
   }
 
@@ -62,6 +69,7 @@ export class ProgressReport {
       ...(this.#pid === undefined ? {} : { copierPid: this.#pid }),
       flushed: this.#flushed,
       digestsRoot: this.digestsRoot,
+      ...this.#lanes,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { ByteRange, CopyEnds, CopyPlan } from '../contract/copy.ts';
+import type { ByteRange, CopyEnds, CopyPlan, LaneSetting } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import type { Role } from '../contract/volume.ts';
@@ -7,6 +7,7 @@ import { deviceLost, inspectEnd } from './end-state.ts';
 import type { OpenEnds } from './ends.ts';
 import { failedEnd } from './failed-end.ts';
 import { assertAnswers } from './failure.ts';
+import { readLimits } from './lane-limits.ts';
 import { wholePages } from './lanes/alignment.ts';
 import { followLanes, lanesArguments } from './lanes/follow.ts';
 import type { ChunkDone, LaneJob } from './lanes/job.ts';
@@ -24,7 +25,7 @@ export type ReadBack = {
   signal: AbortSignal;
 };
 
-/** Whatever the block size of the copy: whole pages, so that O_DIRECT takes it. Unit: bytes. */
+/** The first ones', whatever the copy's: whole pages, so that O_DIRECT takes it. Unit: bytes. */
 const REQUEST_BYTES = 2 ** 20;
 
 /** Why the readers ended early: an end that has gone, one that cannot be read, or themselves. */
@@ -76,7 +77,7 @@ function startReaders({ plan, open }: ReadBack, range: ByteRange, reads: Role[])
     range,
     chunkBytes: plan.chunkBytes,
     requestBytes: REQUEST_BYTES,
-    lanes: plan.lanes,
+    limits: readLimits(plan),
     windowBytes: Number.MAX_SAFE_INTEGER,
     direct: directEnds(plan),
     skipZeros: false,
@@ -87,7 +88,8 @@ function startReaders({ plan, open }: ReadBack, range: ByteRange, reads: Role[])
 }
 
 /**
- * Reads whole chunks of one end or both and tells their digests, in the order in which they end.
+ * Reads whole chunks of one end or both, tells their digests, in the order in which they end, and
+ * answers what lanes settled on.
  * On abort throws the signal's reason, after the readers have ended; throws what `onChunks` throws.
  * @throws DeviceLost, ReaderFailed, SourceUnreadable, DestinationUnreadable, StuckProcess
  */
@@ -96,14 +98,21 @@ export async function readBack(
   range: ByteRange,
   reads: Role[],
   onChunks: (chunks: ChunkDone[]) => Promise<void>,
-): Promise<void> {
+): Promise<LaneSetting | undefined> {
   const { plan, limits, signal } = read;
-  const silence = new Silence(silenceSeconds(plan.lanes * REQUEST_BYTES, limits));
+  const { maxLanes, maxRequestBytes } = readLimits(plan);
+  // Of a small volume that is next to nothing, and the readers take their time to start.
+  const onTheirWay = Math.max(maxLanes * maxRequestBytes, 4 * REQUEST_BYTES);
+  const silence = new Silence(silenceSeconds(onTheirWay, limits));
   let done: ByteRange[] = [];
+  let lanes: LaneSetting | undefined;
   try {
     const child = startReaders(read, range, reads);
     const ended = await followLanes(child, AbortSignal.any([signal, silence.signal]), {
-      moved: () => silence.broken(),
+      moved: (_, setting) => {
+        silence.broken();
+        lanes = setting;
+      },
       done: async (chunks) => {
         await onChunks(chunks);
         done = chunks.reduce(addRange, done);
@@ -112,6 +121,7 @@ export async function readBack(
     });
     signal.throwIfAborted();
     if (ended.exit.status !== 0 || missingBytes(done, range) > 0) throw await explain(ended, read);
+    return lanes;
   } finally {
     silence.end();
   }

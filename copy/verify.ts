@@ -1,4 +1,10 @@
-import type { ByteRange, VerifyMode, VerifyProgress, VerifyResult } from '../contract/copy.ts';
+import type {
+  ByteRange,
+  LaneSetting,
+  VerifyMode,
+  VerifyProgress,
+  VerifyResult,
+} from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
 import { chunkAt, type ChunkMap } from './chunk-map.ts';
@@ -131,7 +137,8 @@ class Inspection {
   }
 }
 
-async function compareAll(run: VerifyRun, journal: Journal): Promise<void> {
+/** Answers what lanes settled on, if anything had to be read. */
+async function compareAll(run: VerifyRun, journal: Journal): Promise<LaneSetting | undefined> {
   const { bytesTotal } = run.plan;
   const bytes = missingBytes(journal.checkpoint.flushed, { offset: 0, length: bytesTotal });
   if (bytes > 0) throw new DrayError('CopyIncomplete', { bytes });
@@ -139,16 +146,18 @@ async function compareAll(run: VerifyRun, journal: Journal): Promise<void> {
   try {
     const read = { ...run, open };
     await dropCaches(read);
+    let lanes: LaneSetting | undefined;
     const inspection = new Inspection(run, journal);
     for (let next = inspection.next(); next !== undefined; next = inspection.next()) {
       try {
-        await readBack(read, next.range, next.reads, (chunks) => inspection.look(chunks));
+        lanes = await readBack(read, next.range, next.reads, (chunks) => inspection.look(chunks));
       } finally {
         await inspection.record();
       }
     }
     const failure = inspection.failure();
     if (failure !== undefined) throw failure;
+    return lanes;
   } finally {
     await open.close();
   }
@@ -171,11 +180,11 @@ export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
     log.warn(notice, { destination, copyId }),
   );
   try {
-    await compareAll(run, journal);
+    const lanes = await compareAll(run, journal);
     const { bytesTotal: bytesCompared, bytesDigestedLate } = journal.checkpoint;
     const seconds = (performance.now() - startedAt) / 1000;
     const digestsRoot = journal.chunks.root;
-    return { mode, bytesCompared, seconds, bytesDigestedLate, digestsRoot };
+    return { mode, bytesCompared, seconds, bytesDigestedLate, digestsRoot, ...lanes };
   } catch (error) {
     const stuck = stuckError(error, destination);
     if (stuck !== undefined) throw stuck;

@@ -1,4 +1,4 @@
-import type { CopyReport, Held, VerifyMode, VerifyResult } from '../../contract/copy.ts';
+import type { CopyReport, Held, LaneSetting, VerifyMode, VerifyResult } from '../../contract/copy.ts';
 import type { DecisionKind, ParkedStep } from '../../contract/messages.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import { renderBytes } from './quantities.ts';
@@ -27,6 +27,12 @@ export function renderHeld(held: readonly Held[]): string[] {
   return held.map((h) => `held: ${h.what} of ${formatVolume(h.volume)}: ${h.because}`);
 }
 
+/** What lanes settled on, of an engine that has them. */
+function renderLanes({ lanes, requestBytes }: Partial<LaneSetting>): string[] {
+  if (lanes === undefined || requestBytes === undefined) return [];
+  return [`lanes settled on ${lanes}, with requests of ${renderBytes(requestBytes)}`];
+}
+
 /** What was proven, in words that promise no more. */
 const PROVEN: Record<VerifyMode, string> = {
   off: 'not verified',
@@ -47,6 +53,7 @@ export function renderReport(report: CopyReport): string {
     `${formatVolume(source)} → ${formatVolume(destination)} on ${host}`,
     `copied ${renderBytes(copied.bytes)} in ${copied.seconds.toFixed(1)} s, ` +
       `${copied.mbPerSecond.toFixed(1)} MB/s, engine ${engine.value}: ${engine.because}`,
+    ...renderLanes(copied),
     renderVerified(verified),
     ...(copied.bytesRepaired > 0
       ? [`${renderBytes(copied.bytesRepaired)} differed and were copied again`]

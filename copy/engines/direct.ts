@@ -1,7 +1,8 @@
-import type { ByteRange } from '../../contract/copy.ts';
+import type { ByteRange, LaneSetting } from '../../contract/copy.ts';
 import type { RangeDone } from '../chunk-map.ts';
 import type { Engine } from '../engine.ts';
 import { failedEnd } from '../failed-end.ts';
+import { copyLimits } from '../lane-limits.ts';
 import { followLanes, lanesArguments } from '../lanes/follow.ts';
 import type { ChunkDone, LaneJob } from '../lanes/job.ts';
 import { directEnds } from '../probe.ts';
@@ -30,7 +31,7 @@ export const directEngine: Engine = {
       range,
       chunkBytes: plan.chunkBytes,
       requestBytes: plan.blockBytes,
-      lanes: plan.lanes,
+      limits: copyLimits(plan),
       windowBytes: plan.rangeBytes,
       direct: directEnds(plan),
       skipZeros: plan.skipZeros.value,
@@ -39,14 +40,15 @@ export const directEngine: Engine = {
     const child = start([...ioniceArguments(plan.ionice), ...lanesArguments(job)], 'ipc');
     let flushed: ByteRange[] = [];
     let moved = 0;
+    let lanes: LaneSetting | undefined;
     const submitted = (): void => {
       const onTheirWay = Math.max(0, moved - sumBytes(flushed));
-      if (child.pid !== undefined) report.submitted(onTheirWay, child.pid);
+      if (child.pid !== undefined) report.submitted(onTheirWay, child.pid, lanes);
     };
     submitted();
     const { exit, words } = await followLanes(child, signal, {
-      moved: (bytes) => {
-        moved = bytes;
+      moved: (bytes, setting) => {
+        [moved, lanes] = [bytes, setting];
         submitted();
       },
       done: async (chunks) => {

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import type { LaneSetting } from '../../contract/copy.ts';
 import { type Exit, supervise } from '../supervise.ts';
 import { nodeProgram } from '../node-program.ts';
 import type { ChunkDone, LaneJob, Recorded, Told } from './job.ts';
@@ -11,8 +12,8 @@ export function lanesArguments(job: LaneJob): string[] {
 }
 
 export type LanesListener = {
-  /** Bytes of all requests so far. */
-  moved: (bytes: number) => void;
+  /** Bytes of all requests so far, and the best setting of lanes that is known. */
+  moved: (bytes: number, setting: LaneSetting) => void;
   /** Chunks in the order of their end, one call after the other; answers what `Recorded` says. */
   done: (chunks: ChunkDone[]) => Promise<number>;
 };
@@ -42,7 +43,7 @@ export async function followLanes(
   }
   child.on('message', (message) => {
     const told = message as Told;
-    if (told.kind === 'moved') listener.moved(told.bytes);
+    if (told.kind === 'moved') listener.moved(told.bytes, told.setting);
     else if (told.kind === 'failed') words ||= told.words;
     else dealing = dealing.then(() => deal(told.chunks));
   });

@@ -1,5 +1,6 @@
 const [BUDGET, LIMITED] = [0, 1];
 const MOVED = 1;
+const [REQUEST_BYTES, HELD_BACK] = [4, 5];
 const KIB = 1024;
 /** What may be moved at once after a pause. Unit: seconds of the rate. */
 const BURST_SECONDS = 0.25;
@@ -14,8 +15,8 @@ export class Gate {
   readonly #counts: BigInt64Array<SharedArrayBuffer>;
   #filledAt = performance.now();
 
-  constructor(readonly memory = new SharedArrayBuffer(16)) {
-    this.#words = new Int32Array(memory, 0, 2);
+  constructor(readonly memory = new SharedArrayBuffer(24)) {
+    this.#words = new Int32Array(memory);
     this.#counts = new BigInt64Array(memory);
   }
 
@@ -24,14 +25,30 @@ export class Gate {
     while (Atomics.load(this.#words, LIMITED) === 1) {
       const budget = Atomics.load(this.#words, BUDGET);
       const rest = budget - Math.ceil(bytes / KIB);
-      if (budget <= 0) Atomics.wait(this.#words, BUDGET, budget, WAIT_MILLISECONDS);
-      else if (Atomics.compareExchange(this.#words, BUDGET, budget, rest) === budget) return;
+      if (budget <= 0) {
+        Atomics.store(this.#words, HELD_BACK, 1);
+        Atomics.wait(this.#words, BUDGET, budget, WAIT_MILLISECONDS);
+      } else if (Atomics.compareExchange(this.#words, BUDGET, budget, rest) === budget) return;
     }
   }
 
   /** In a lane, after a request. */
   count(bytes: number): void {
     Atomics.add(this.#counts, MOVED, BigInt(bytes));
+  }
+
+  /** Bytes of a request, from each lane's next one on. */
+  get requestBytes(): number {
+    return Atomics.load(this.#words, REQUEST_BYTES);
+  }
+
+  set requestBytes(bytes: number) {
+    Atomics.store(this.#words, REQUEST_BYTES, bytes);
+  }
+
+  /** Whether a request had to wait since this was asked last. */
+  takeHeldBack(): boolean {
+    return Atomics.exchange(this.#words, HELD_BACK, 0) === 1;
   }
 
   /** Bytes of all requests so far. */

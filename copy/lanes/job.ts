@@ -1,5 +1,6 @@
-import type { ByteRange, ChunkState } from '../../contract/copy.ts';
+import type { ByteRange, ChunkState, LaneSetting } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
+import type { LaneLimits } from './climb.ts';
 
 /** What the program copy/lanes/main does, as JSON in its one argument. Ends: descriptors 3 and 4. */
 export type LaneJob = {
@@ -10,10 +11,10 @@ export type LaneJob = {
   range: ByteRange;
   /** Bytes that one lane works on at a time. */
   chunkBytes: number;
-  /** Bytes of one request. */
+  /** Bytes of the first requests. */
   requestBytes: number;
-  /** Chunks at a time. */
-  lanes: number;
+  /** What its lanes stay within while they adapt. */
+  limits: LaneLimits;
   /** No chunk is begun that ends further behind what is recorded as done. Unit: bytes. */
   windowBytes: number;
   /** Ends that are opened with O_DIRECT. */
@@ -33,7 +34,7 @@ export type ChunkDone = ByteRange & {
 
 /** What the program tells its parent. */
 export type Told =
-  | { kind: 'moved'; bytes: number }
+  | { kind: 'moved'; bytes: number; setting: LaneSetting }
   | { kind: 'done'; chunks: ChunkDone[] }
   | { kind: 'failed'; words: string };
 

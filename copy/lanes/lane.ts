@@ -19,12 +19,14 @@ export type LaneAnswer = { done: ChunkDone } | { failed: string };
 
 const { job, ends, gate: shared } = workerData as LaneData;
 const gate = new Gate(shared);
-const zeros = Buffer.alloc(job.requestBytes);
-const memory = alignedBytes(job.requestBytes);
+const zeros = Buffer.alloc(job.limits.maxRequestBytes);
+const memory = alignedBytes(job.limits.maxRequestBytes);
 
 function* requestsOf({ offset, length }: ByteRange): Generator<ByteRange> {
-  for (let done = 0; done < length; done += job.requestBytes) {
-    yield { offset: offset + done, length: Math.min(job.requestBytes, length - done) };
+  for (let done = 0; done < length;) {
+    const request = { offset: offset + done, length: Math.min(gate.requestBytes, length - done) };
+    yield request;
+    done += request.length;
   }
 }
 
@@ -73,3 +75,4 @@ function answer(chunk: ByteRange): LaneAnswer {
 }
 
 parentPort?.on('message', (chunk: ByteRange) => parentPort?.postMessage(answer(chunk)));
+parentPort?.postMessage('ready');

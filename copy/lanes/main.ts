@@ -8,17 +8,21 @@ import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { threadProgram } from '../node-program.ts';
 import { Chunks } from './chunks.ts';
+import { Climb } from './climb.ts';
 import { EndError, openEnd } from './end.ts';
 import { Gate } from './gate.ts';
 import type { ChunkDone, LaneJob, Recorded, Told } from './job.ts';
 import type { LaneAnswer, LaneData } from './lane.ts';
+import { Pool } from './pool.ts';
 
 const TELL_MILLISECONDS = 200;
+const OBSERVE_MILLISECONDS = 100;
 const FILL_MILLISECONDS = 50;
 const FLUSH_MILLISECONDS = 1000;
 
 const job = JSON.parse(process.argv[2] ?? '') as LaneJob;
 const gate = new Gate();
+const climb = new Climb(job.limits, job.requestBytes);
 const chunks = new Chunks(job.range, job.chunkBytes, job.windowBytes);
 
 const tell = (told: Told): Promise<void> =>
@@ -96,11 +100,16 @@ function startLane(ends: LaneData['ends']): Worker {
 }
 
 /**
- * Gives one lane chunk after chunk. When one of them fails, the others end what they are at: what
- * is before a bad place is done then, however often it is met.
+ * Gives one lane chunk after chunk, as long as it is wanted. When one of them fails, the others end
+ * what they are at: what is before a bad place is done then, however often it is met.
  */
-async function drive(lane: Worker, onDone: (chunk: ChunkDone) => void, onHeld: () => void) {
-  for (;;) {
+async function drive(
+  lane: Worker,
+  isWanted: () => boolean,
+  onDone: (chunk: ChunkDone) => void,
+  onHeld: () => void,
+): Promise<void> {
+  while (isWanted()) {
     const chunk = await chunks.take(onHeld);
     if (chunk === undefined) return;
     const answer = await new Promise<LaneAnswer>((resolve, reject) => {
@@ -117,6 +126,24 @@ async function drive(lane: Worker, onDone: (chunk: ChunkDone) => void, onHeld: (
   }
 }
 
+/** Sets the lanes to what the climb wants, now and after everything that it is shown. */
+function adapt(pool: Pool): void {
+  const set = (): void => {
+    gate.requestBytes = climb.setting.requestBytes;
+    pool.want(climb.setting.lanes);
+  };
+  set();
+  setInterval(() => {
+    const isHeldBack = gate.takeHeldBack();
+    const { moved } = gate;
+    climb.observe({ at: performance.now(), moved, lanes: pool.busy, isHeldBack });
+    set();
+  }, OBSERVE_MILLISECONDS);
+}
+
+const tellMoved = (bytes: number): Promise<void> =>
+  tell({ kind: 'moved', bytes, setting: climb.settled });
+
 async function main(): Promise<void> {
   const ends = openEnds();
   const { bytesPerSecond } = job;
@@ -127,7 +154,7 @@ async function main(): Promise<void> {
   let told = 0;
   setInterval(() => {
     const { moved } = gate;
-    if (moved !== told) void tell({ kind: 'moved', bytes: moved });
+    if (moved !== told) void tellMoved(moved);
     told = moved;
   }, TELL_MILLISECONDS);
   const flusher = new Flusher(ends.destination.buffered);
@@ -135,10 +162,14 @@ async function main(): Promise<void> {
     if (job.work === 'copy') flusher.add(chunk);
     else void tell({ kind: 'done', chunks: [chunk] });
   };
-  const lanes = Array.from({ length: job.lanes }, () => startLane(ends));
-  await Promise.all(lanes.map((lane) => drive(lane, onDone, () => flusher.consider())));
+  const pool = new Pool(
+    () => startLane(ends),
+    (lane, isWanted) => drive(lane, isWanted, onDone, () => flusher.consider()),
+  );
+  adapt(pool);
+  await pool.ended;
   await flusher.end();
-  await tell({ kind: 'moved', bytes: gate.moved });
+  await tellMoved(gate.moved);
   process.exit();
 }
 

@@ -1,6 +1,8 @@
 const root = 'Directory of the volumes; it carries the uuid of this storage.';
 const servedBy = 'Host id of the one worker that serves it. Default: this host.';
 
+const lanes = 'The most lanes of a copy from or to it. Default: `copy.lanes`.';
+
 /** What each key of the configuration is for; a key without a line here fails the docs' test. */
 export const meanings: Partial<Record<string, string>> = {
   host: "Host id of this worker; the name other commands use for it. Default: the host's name.",
@@ -15,15 +17,18 @@ export const meanings: Partial<Record<string, string>> = {
   'backends.NAME (file).type': 'A directory of raw volumes, connection type `local`.',
   'backends.NAME (file).root': root,
   'backends.NAME (file).host': servedBy,
+  'backends.NAME (file).lanes': lanes,
   'backends.NAME (tgt).type': 'iSCSI targets of tgtd over raw files or block devices.',
   'backends.NAME (tgt).root': root,
   'backends.NAME (tgt).host': servedBy,
+  'backends.NAME (tgt).lanes': lanes,
   'backends.NAME (tgt).portal': 'Where initiators reach the targets.',
   'backends.NAME (tgt).controlPort': "tgtd's control port (`tgtadm -C`).",
   'backends.NAME (tgt).managed': 'Start and watch a tgtd of our own there; else one must run.',
   'backends.NAME (tgt).devices.ID': 'Path of an existing block device offered as volume ID.',
   'iscsi.initiator': 'IQN of this host. Default: made from the host id.',
   'copy.slots': 'Copies this host runs at once.',
+  'copy.lanes': 'The most lanes of one copy; each takes about 10 MiB of memory and its requests.',
   'copy.bytesPerSecond': 'Limit of every copy on this host, in bytes a second. Default: none.',
   'copy.ionice.class': '1 realtime, 2 best effort, 3 idle. Default: unchanged.',
   'copy.ionice.level': '0 (first) to 7 (last) within the class.',

@@ -7,6 +7,7 @@ import { BACKEND_NAME, VOLUME_ID } from '../../contract/volume.ts';
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 const seconds = z.number().positive();
 const hostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, 'must look like a host name');
+const lanes = z.int().min(1).max(32);
 const portal = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/, 'must be host:port');
 const iqn = z.string().regex(/^iqn\.\d{4}-\d{2}\.[\w.:-]{1,190}$/, 'must be an IQN (RFC 3720)');
 
@@ -16,6 +17,8 @@ const fileBackend = z.strictObject({
   root: absolutePath,
   /** Host id of the one worker that serves it. Default: this host. */
   host: hostId.optional(),
+  /** The most lanes of a copy from or to it. Default: `copy.lanes`. */
+  lanes: lanes.optional(),
 });
 
 /** iSCSI targets over raw files or block devices, served by tgtd. */
@@ -23,6 +26,7 @@ const tgtBackend = z.strictObject({
   type: z.literal('tgt'),
   root: absolutePath,
   host: hostId.optional(),
+  lanes: lanes.optional(),
   /** Where initiators reach the targets. */
   portal: portal.default('127.0.0.1:3260'),
   /** tgtd's control port (`tgtadm -C`). */
@@ -80,6 +84,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** Copies this host runs at once. */
       slots: z.int().min(1).max(64).default(2),
+      /** The most lanes of one copy. */
+      lanes: lanes.default(8),
       /** Limit of every copy on this host, in bytes a second. Default: none. */
       bytesPerSecond: z.int().positive().optional(),
       /** ionice class (1 realtime, 2 best effort, 3 idle) and level (0 to 7). Default: unchanged. */

@@ -59,6 +59,21 @@ describe.each(['dd', 'direct', 'file'] as const)('engine %s', (engine) => {
   });
 });
 
+it('tells what the lanes of a copy and of its verify settled on', async () => {
+  const size = 64 * MIB;
+  const ends = { source: await rig.file('a', size), destination: await rig.file('b', size, 0) };
+  const plan = await rig.plan(ends, { engine: 'direct' });
+  const run = rig.run(plan, ends);
+  const { lanes, requestBytes } = await runCopy(run);
+  expect(lanes).toBeGreaterThan(0);
+  expect(lanes).toBeLessThanOrEqual(plan.maxLanes.value);
+  expect(requestBytes).toBeLessThanOrEqual(plan.maxRequestBytes.value);
+  expect(run.seen.at(-1)).toMatchObject({ lanes, requestBytes });
+  expect((await runVerify(rig.verify(plan, ends))).lanes).toBeGreaterThan(0);
+  const dd = await rig.plan(ends, { engine: 'dd' });
+  expect((await runCopy(rig.run(dd, ends, { copyId: 'copy-2' }))).lanes).toBeUndefined();
+});
+
 it('leaves zeros out only where the plan says so', async () => {
   const [source, destination] = [await rig.sparse('a', 6 * MIB), await rig.file('b', 6 * MIB, 0)];
   const ends = { source, destination };

@@ -3,6 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseBlockSize } from '../../contract/block-size.ts';
 import { ddArguments } from '../../copy/engines/dd.ts';
+import { chooseMaxLanes, configuredLanes } from '../../copy/lane-limits.ts';
 import { chunkBytesOf, rangeBytesOf } from '../../copy/plan.ts';
 import { digest, MIB, Rig } from './rig.ts';
 
@@ -51,7 +52,7 @@ it.each([
   [2 ** 44, 512 * MIB, MIB, MIB, 64 * MIB],
 ])('of %d bytes, ranges of %d, requests of %d, %d bytes a second, a chunk is %d', (...given) => {
   const [bytesTotal, rangeBytes, blockBytes, rate, chunk] = given;
-  expect(chunkBytesOf({ bytesTotal, rangeBytes, blockBytes }, rate)).toBe(chunk);
+  expect(chunkBytesOf({ bytesTotal, rangeBytes, blockBytes }, 8, rate)).toBe(chunk);
 });
 
 async function ends(sourceBytes: number, destinationBytes: number) {
@@ -107,6 +108,48 @@ it('finds requests that O_DIRECT cannot take', async () => {
   expect(plan.sourceDirect.because).toMatch(/Invalid argument/);
 });
 
+describe('lanes', () => {
+  const volumes = { source: { backend: 'a', id: 'x' }, destination: { backend: 'b', id: 'y' } };
+  const sizes = { rangeBytes: 512 * MIB, chunkBytes: 64 * MIB, minRequestBytes: MIB };
+
+  it.each([
+    [{ lanes: 8, lanesOf: {} }, 8, /this host/],
+    [{ lanes: 8, lanesOf: { a: 9, b: 6, c: 1 } }, 6, /backend b/],
+    [{ lanes: 8, lanesOf: { a: 2, b: 6 } }, 2, /backend a/],
+    [{ lanes: 3, lanesOf: { a: 8 } }, 3, /this host/],
+  ])('are the fewest that host and backends allow: %j', (settings, value, because) => {
+    const configured = configuredLanes(settings, volumes);
+    expect(configured).toEqual({ value, because: expect.stringMatching(because) as string });
+    expect(chooseMaxLanes(configured, sizes).value).toBe(value);
+  });
+
+  it.each([
+    [{ chunkBytes: 100 * MIB }, 5, /in doubt/],
+    [{ minRequestBytes: 16 * MIB }, 4, /memory/],
+    [{ minRequestBytes: 1024 * MIB }, 1, /memory/],
+  ])('are fewer where they would not fit: %j', (more, value, because) => {
+    const chosen = chooseMaxLanes({ value: 8, because: '' }, { ...sizes, ...more });
+    expect(chosen).toEqual({ value, because: expect.stringMatching(because) as string });
+  });
+
+  it('keep the requests that were asked for, and else change their length', async () => {
+    const both = await ends(64 * MIB, 64 * MIB);
+    const asked = await rig.plan(both, { engine: 'direct', blockSize: '2M' });
+    expect(asked).toMatchObject({
+      minRequestBytes: 2 * MIB,
+      maxRequestBytes: { value: 2 * MIB, because: 'asked for' },
+    });
+    const free = await rig.plan(both, { engine: 'direct' });
+    expect(free).toMatchObject({
+      blockBytes: MIB,
+      chunkBytes: MIB,
+      minRequestBytes: MIB / 4,
+      maxRequestBytes: { value: MIB, because: expect.stringMatching(/chunk/) as string },
+      maxLanes: { value: 8 },
+    });
+  });
+});
+
 describe('zeros', () => {
   it.each([
     [true, false, true],
@@ -120,7 +163,7 @@ describe('zeros', () => {
       destinationReadsAsZeros: zeros,
       encrypted,
       options: {},
-      host: {},
+      host: { lanes: 8, lanesOf: {} },
     });
     expect(plan.skipZeros.value).toBe(skipped);
     expect(plan.skipZeros.because).not.toBe('');
@@ -158,7 +201,9 @@ describe.each([true, false])('dd arguments, O_DIRECT %s', (direct) => {
       blockBytes: MIB,
       rangeBytes: MIB,
       chunkBytes: MIB,
-      lanes: 1,
+      maxLanes: { value: 1, because },
+      minRequestBytes: MIB,
+      maxRequestBytes: { value: MIB, because },
       sourceDirect: { value: direct, because },
       destinationDirect: { value: direct, because },
       skipZeros: { value: sparse, because },

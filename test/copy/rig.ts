@@ -86,7 +86,7 @@ export class Rig {
       destinationReadsAsZeros: readsAsZeros,
       encrypted: false,
       options: { engine: 'dd', ...options },
-      host: {},
+      host: { lanes: 8, lanesOf: {} },
     });
   }
 

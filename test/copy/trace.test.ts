@@ -24,7 +24,8 @@ async function traced(engine: keyof typeof ENGINES, readsAsZeros = false) {
   await file.write(Buffer.alloc(MIB), 0, MIB, 5 * MIB);
   await file.close();
   const ends = { source, destination: await rig.file('b', bytes, 0) };
-  const plan = await rig.plan(ends, { engine }, readsAsZeros);
+  // Asked for: else lanes change their requests' length on their way.
+  const plan = await rig.plan(ends, { engine, blockSize: '1M' }, readsAsZeros);
   const opened = await openForCopy(ends, VOLUMES);
   rig.undo(() => opened.close());
   const told: ByteRange[] = [];
@@ -96,7 +97,9 @@ describe.each(['dd', 'direct'] as const)('engine %s', (engine) => {
 it('engine direct uses several lanes, each a chunk at a time, and flushes on its way', async () => {
   const { calls, plan, told } = await traced('direct');
   const writes = doing(calls, 'write');
-  expect(new Set(writes.map((call) => call.thread)).size).toBe(plan.lanes);
+  const threads = new Set(writes.map((call) => call.thread)).size;
+  expect(threads).toBeGreaterThan(1);
+  expect(threads).toBeLessThanOrEqual(plan.maxLanes.value);
   expect(doing(calls, 'flush').length).toBeGreaterThan(1);
   expect(told.every(({ length }) => length <= plan.chunkBytes)).toBe(true);
 });

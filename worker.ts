@@ -13,6 +13,7 @@ import type { Backend } from './storage/backend.ts';
 import { openBackend } from './storage/open-backend.ts';
 import { listClaims } from './system/claims.ts';
 import { loadConfig, type LoadedConfig } from './system/config/load.ts';
+import { parseTimetable } from './system/config/timetable.ts';
 import { temporalSettings, unreachable } from './system/config/temporal.ts';
 import type { HostState } from './system/host-state.ts';
 import type { Log } from './system/log.ts';
@@ -34,7 +35,7 @@ function hostContext(config: LoadedConfig, state: HostState, log: Log): HostCont
     initiator,
     attachmentsDir: state.dirs.attachments,
   });
-  const { bytesPerSecond, ionice, lanes } = config.copy;
+  const { bytesPerSecond, timetable, ionice, lanes } = config.copy;
   return {
     state,
     connectors,
@@ -44,6 +45,7 @@ function hostContext(config: LoadedConfig, state: HostState, log: Log): HostCont
       lanes,
       lanesOf: lanesOf(config),
       ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+      ...(timetable === undefined ? {} : { timetable: parseTimetable(timetable) }),
       ...(ionice === undefined ? {} : { ionice }),
     },
     log,

@@ -1,3 +1,4 @@
+import type { Info } from '@temporalio/activity';
 import type { Backend } from '../storage/backend.ts';
 import type { Connector } from '../connectors/connector.ts';
 import type { Encryptor } from '../connectors/encryptor.ts';
@@ -24,3 +25,6 @@ export type BackendContext = {
   /** Directory of sealing keys. */
   keys: string;
 };
+
+/** The run whose step it is; only a step that no workflow started has none. */
+export const runIdOf = ({ workflowExecution }: Info): string => workflowExecution?.runId ?? '';

@@ -1,21 +1,25 @@
 import { Context } from '@temporalio/activity';
 import type { Attachment } from '../contract/attachment.ts';
+import type { CopyControl } from '../contract/control.ts';
 import { DrayError } from '../contract/errors.ts';
 import type {
   CopyEnds,
   CopyPlan,
   CopyProgress,
   CopyResult,
+  PausedCopy,
   VerifyMode,
   VerifyProgress,
   VerifyResult,
 } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
-import { runCopy } from '../copy/copier.ts';
+import { CopyPaused, runCopy } from '../copy/copier.ts';
 import type { DataRun } from '../copy/data-run.ts';
+import type { HostCopySettings } from '../copy/plan.ts';
 import { runVerify } from '../copy/verify.ts';
+import { limitAt } from '../system/config/timetable.ts';
 import { assertClaimed, type ClaimedPair } from './claimed.ts';
-import type { HostContext } from './context.ts';
+import { type HostContext, runIdOf } from './context.ts';
 
 export type CopyDataInput = {
   /** The same for every attempt and every host of one copy. */
@@ -24,9 +28,15 @@ export type CopyDataInput = {
   ends: CopyEnds;
   attachments: ClaimedPair;
   limits: TimeLimits;
+  /** The newest when the step was started. */
+  control: CopyControl;
+  /** How far a step before this one came that was paused. */
+  from?: CopyProgress;
 };
 
-export type VerifyCopyInput = CopyDataInput & { mode: Exclude<VerifyMode, 'off'> };
+export type VerifyCopyInput = Omit<CopyDataInput, 'control' | 'from'> & {
+  mode: Exclude<VerifyMode, 'off'>;
+};
 
 /**
  * Heartbeats in a rhythm of its own, with the latest details: a hanging device must not look like
@@ -62,17 +72,16 @@ function reservationOf({ id, exported }: Attachment): string {
 }
 
 /** What both data steps work with; `token` names this attempt and no other. */
-function dataRun(host: HostContext, input: CopyDataInput): DataRun {
+function dataRun(host: HostContext, input: Omit<CopyDataInput, 'control'>): DataRun {
   const { info, cancellationSignal: signal } = Context.current();
   const { source, destination } = input.attachments;
   const { state, log } = host;
-  const run = info.workflowExecution?.runId;
   return {
     ...input,
     volumes: { source: source.volume, destination: destination.volume },
     reservations: { source: reservationOf(source), destination: reservationOf(destination) },
     state,
-    token: `${state.epoch.number}/${run}/${info.activityId}/${info.attempt}`,
+    token: `${state.epoch.number}/${runIdOf(info)}/${info.activityId}/${info.attempt}`,
     signal,
     log,
   };
@@ -81,11 +90,12 @@ function dataRun(host: HostContext, input: CopyDataInput): DataRun {
 /** Does a data step while the heartbeat tells of it. */
 async function beating<P, T>(
   host: HostContext,
-  { limits, attachments }: CopyDataInput,
+  { limits, attachments }: Pick<CopyDataInput, 'limits' | 'attachments'>,
+  from: P | undefined,
   act: (last: P | undefined, onProgress: (progress: P) => void) => Promise<T>,
 ): Promise<T> {
   const context = Context.current();
-  const last = context.info.heartbeatDetails as P | undefined;
+  const last = (context.info.heartbeatDetails as P | undefined) ?? from;
   const pulse = new Pulse(context, limits.heartbeatSeconds, last);
   try {
     await assertClaimed(host.state, attachments);
@@ -95,17 +105,32 @@ async function beating<P, T>(
   }
 }
 
+/** What the host's own settings say of the rate now. Unit: bytes a second; undefined: no limit. */
+function hostLimit({ timetable, bytesPerSecond }: HostCopySettings): number | undefined {
+  if (timetable === undefined) return undefined;
+  const limit = limitAt(timetable, new Date());
+  return limit === 'unlimited' ? undefined : (limit ?? bytesPerSecond);
+}
+
 /** The steps on `host/<id>/copy`: the data. */
 export function createCopyActivities(host: HostContext) {
   return {
-    async copyData(input: CopyDataInput): Promise<CopyResult> {
-      return beating<CopyProgress, CopyResult>(host, input, (heartbeat, onProgress) =>
-        runCopy({ ...dataRun(host, input), heartbeat, onProgress }),
-      );
+    async copyData(input: CopyDataInput): Promise<CopyResult | PausedCopy> {
+      const { control, from } = input;
+      const runId = runIdOf(Context.current().info);
+      const wishes = { runId, control, hostLimit: () => hostLimit(host.copy) };
+      return beating(host, input, from, async (heartbeat, onProgress) => {
+        try {
+          return await runCopy({ ...dataRun(host, input), wishes, heartbeat, onProgress });
+        } catch (error) {
+          if (!(error instanceof CopyPaused)) throw error;
+          return { paused: true, progress: error.progress };
+        }
+      });
     },
 
     async verifyCopy(input: VerifyCopyInput): Promise<VerifyResult> {
-      return beating<VerifyProgress, VerifyResult>(host, input, (_last, onProgress) =>
+      return beating<VerifyProgress, VerifyResult>(host, input, undefined, (_last, onProgress) =>
         runVerify({ ...dataRun(host, input), mode: input.mode, onProgress }),
       );
     },

@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import type {
   Attachment,
   ConnectorProperties,
@@ -5,6 +6,7 @@ import type {
   DeviceIdentity,
   SealedConnectionInfo,
 } from '../contract/attachment.ts';
+import type { CopyControl } from '../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { Undone, VolumeRef } from '../contract/volume.ts';
@@ -12,10 +14,11 @@ import { formatVolume } from '../contract/volume.ts';
 import { assertUnused } from '../connectors/device-use.ts';
 import { fenceCopier } from '../copy/lease.ts';
 import { planCopy } from '../copy/plan.ts';
+import { writeControl } from '../copy/steering.ts';
 import { readClaim, removeClaim, writeClaim } from '../system/claims.ts';
 import { unsealConnection } from '../system/seal.ts';
 import { assertClaimed, claimOf, type ClaimedPair } from './claimed.ts';
-import type { HostContext } from './context.ts';
+import { type HostContext, runIdOf } from './context.ts';
 
 /** The steps on `host/<id>`: attach, detach, plan and fence. */
 export function createHostActivities(host: HostContext) {
@@ -107,6 +110,17 @@ export function createHostActivities(host: HostContext) {
         destinationReadsAsZeros: destination.exported?.readsAsZeros === true,
         host: host.copy,
       });
+    },
+
+    /** Brings what people want of a copy to its copier, and to every attempt to come. */
+    async controlCopy(input: {
+      destination: VolumeRef;
+      copyId: string;
+      control: CopyControl;
+    }): Promise<void> {
+      const { destination, copyId, control } = input;
+      const runId = runIdOf(activityInfo());
+      await writeControl(host.state, { destination, copyId, runId }, control);
     },
 
     /** The copier of this copy alone: one of another copy of the same volume is not ours. */

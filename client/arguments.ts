@@ -1,30 +1,8 @@
+import { parseBytes, parseRate } from '../contract/bytes.ts';
 import type { IoPriority } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import { copyWorkflowId } from '../contract/ids.ts';
 import { parseVolume, SECTOR_BYTES, type VolumeRef } from '../contract/volume.ts';
-
-const UNITS: Record<string, number> = {
-  '': 1,
-  B: 1,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-  PiB: 2 ** 50,
-};
-
-/** Bytes of `10GiB`, `512MiB` or `1048576`; the reason in words when it is neither. */
-function parseBytes(text: string): number | string {
-  const [, digits, unit = ''] = /^(\d+)\s?([A-Za-z]*)$/.exec(text) ?? [];
-  if (digits === undefined)
-    return `"${text}" is not a whole number of bytes, nor one with a unit as in 10GiB`;
-  const factor = UNITS[unit];
-  if (factor === undefined) {
-    return `unit "${unit}" is not one of ${Object.keys(UNITS).slice(1).join(', ')}`;
-  }
-  const bytes = Number(digits) * factor;
-  return Number.isSafeInteger(bytes) ? bytes : 'it is too large';
-}
 
 /** A volume's size in bytes. @throws BadSize */
 export function readSize(text: string): number {
@@ -40,10 +18,9 @@ export function readSize(text: string): number {
 
 /** Bytes a second, from `100MiB/s` or `100MiB`. @throws BadOption */
 export function readRate(option: string, text: string): number {
-  const bytes = parseBytes(text.replace(/\/s$/, ''));
-  if (typeof bytes === 'string') throw new DrayError('BadOption', { option, because: bytes });
-  if (bytes === 0) throw new DrayError('BadOption', { option, because: 'nothing would be copied' });
-  return bytes;
+  const rate = parseRate(text);
+  if (typeof rate === 'string') throw new DrayError('BadOption', { option, because: rate });
+  return rate;
 }
 
 const IONICE_CLASSES = new Map<string, IoPriority['class']>([

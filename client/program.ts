@@ -8,8 +8,11 @@ import { addDemoCommand } from './demo.ts';
 import { addKeyCommand } from './key.ts';
 import { addListCommand } from './list.ts';
 import { packageFile } from './package-file.ts';
+import { addPauseCommand } from './pause.ts';
+import { addResumeCommand } from './resume.ts';
 import { addServerCommand } from './server.ts';
 import { addShowCommand } from './show.ts';
+import { addThrottleCommand } from './throttle.ts';
 import { addVolumeCommand } from './volume.ts';
 import { addWatchCommand } from './watch.ts';
 import { addWorkerCommand } from './worker.ts';
@@ -25,6 +28,9 @@ const commands = [
   addListCommand,
   addShowCommand,
   addWatchCommand,
+  addThrottleCommand,
+  addPauseCommand,
+  addResumeCommand,
   addCancelCommand,
   addDecideCommand,
   addConfigCommand,

@@ -98,7 +98,12 @@ export type CopyProgress = {
   flushed: ByteRange[];
   /** Root of the hash tree over the digests of all chunks, see ChunkMap; hexadecimal. */
   digestsRoot: string;
+  /** Nothing is in doubt: whoever goes on from here copies nothing twice. */
+  settled?: true;
 } & Partial<LaneSetting>;
+
+/** What copyData answers when it was paused before its end. */
+export type PausedCopy = { paused: true; progress: CopyProgress };
 
 /** What became of a chunk; `skipped`: all its zeros were left out, `zeroed`: made without writes. */
 export const CHUNK_STATES = ['missing', 'copied', 'skipped', 'zeroed', 'unreadable'] as const;

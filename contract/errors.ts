@@ -86,6 +86,11 @@ export const catalogue = {
     sentence: 'decision "{decision}" for step "{step}" was refused: {because}',
     whatToDo: 'See `dray show` for the parked steps and what each accepts.',
   },
+  ControlRefused: {
+    class: 'user',
+    sentence: '{change} was refused: {because}',
+    whatToDo: 'See `dray show` for what the copy is doing.',
+  },
   EncryptionUnsupported: {
     class: 'user',
     sentence: 'volume {volume} is encrypted, and this host has no encryptor for it',

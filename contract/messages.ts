@@ -1,3 +1,4 @@
+import type { ControlChange, CopyControl, PausedStatus } from './control.ts';
 import type { Held } from './copy.ts';
 
 /** What a person may decide about a parked step. */
@@ -39,6 +40,7 @@ export type Phase =
   | 'preparing'
   | 'attaching'
   | 'copying'
+  | 'paused'
   | 'verifying'
   | 'detaching'
   | 'done'
@@ -53,6 +55,11 @@ export type CopyStatus = {
   decisions: (Decision & { at: string })[];
   /** Not released, by decision. */
   held: Held[];
+  /** What people want of the copy, and every change of it so far. */
+  control: CopyControl;
+  controlChanges: ControlChange[];
+  /** While the copy stands still. */
+  paused?: PausedStatus;
   /** Why the copy is being rolled back, when it is. */
   failure?: { code: string; message: string };
 };

@@ -32,6 +32,8 @@ const body = z.object({
   bytesDigestedLate: bytes,
   /** When the first attempt began (ms since 1970). */
   startedAt: bytes,
+  /** Since when nobody works on it because it was to be paused (ms since 1970). */
+  pausedAt: bytes.exactOptional(),
 });
 /** The body as text: a checksum of anything else would depend on the order of its keys. */
 const fileSchema = z.object({ checksum: z.string(), text: z.string() });
@@ -45,6 +47,7 @@ const heartbeatSchema = z.object({
   bytesTotal: bytes,
   attempt: bytes,
   flushed: z.array(range),
+  settled: z.literal(true).exactOptional(),
 });
 
 const checksumOf = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -86,7 +89,8 @@ function foreign(found: Checkpoint, { copyId, reservations }: CheckpointOwner) {
 /** Why a checkpoint cannot be gone on from; undefined when it can. */
 function unfit(found: Pick<Checkpoint, 'bytesTotal' | 'flushed'>, plan: CopyPlan) {
   if (found.bytesTotal !== plan.bytesTotal) return `it is of ${found.bytesTotal} bytes`;
-  const fit = areMerged(found.flushed, plan.bytesTotal, plan.blockBytes);
+  // A pause may end a chunk behind the shortest of requests.
+  const fit = areMerged(found.flushed, plan.bytesTotal, plan.minRequestBytes);
   return fit ? undefined : 'its ranges do not fit';
 }
 
@@ -138,10 +142,11 @@ export async function loadCheckpoint(
     onNotice(`the last heartbeat is not used, the copy starts anew: ${because}`);
     return fresh;
   }
-  const { flushed, attempt } = parsed.data;
+  const { flushed, attempt, settled } = parsed.data;
   onNotice(`goes on from the last heartbeat, ${sumBytes(flushed)} bytes flushed`);
   // How far the range in progress came is not known here: it counts as moved in full.
-  const running = attempt > 0 ? windowFrom(flushed, plan.bytesTotal, plan.rangeBytes) : undefined;
+  const isDoubted = attempt > 0 && settled !== true;
+  const running = isDoubted ? windowFrom(flushed, plan.bytesTotal, plan.rangeBytes) : undefined;
   return { ...fresh, flushed, attempts: attempt, ...(running === undefined ? {} : { running }) };
 }
 

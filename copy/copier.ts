@@ -6,18 +6,20 @@ import { openForCopy } from './ends.ts';
 import { ddEngine } from './engines/dd.ts';
 import { directEngine } from './engines/direct.ts';
 import { fileEngine } from './engines/file.ts';
-import type { RangeWork } from './engine.ts';
+import type { Guidance, RangeWork } from './engine.ts';
 import { explainFailure } from './failure.ts';
 import { Journal } from './journal.ts';
 import { holdsLease, type Lease, takeLease } from './lease.ts';
 import { ProgressReport } from './progress.ts';
 import { copierStarter, type StartCopier } from './start-copier.ts';
+import { Steering, type Wishes } from './steering.ts';
 import { Silence, silenceSeconds } from './silence.ts';
 import { stuckError } from './supervise.ts';
-import { settle } from './throttle/pacer.ts';
-import { openThrottle, type Throttle } from './throttle/throttle.ts';
+import { pieceBytes, settle } from './throttle/pacer.ts';
+import { openThrottle } from './throttle/throttle.ts';
 
 export type CopyRun = DataRun & {
+  wishes: Wishes;
   /** Details of the last attempt's heartbeat, for a host that has no checkpoint. */
   heartbeat?: unknown;
   onProgress: (progress: CopyProgress) => void;
@@ -27,52 +29,124 @@ const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
 /** Cinder's unit (volume_utils._copy_volume_with_path divides by 1024 * 1024 and says MB). */
 const MB = 2 ** 20;
 
+/** The way out of an attempt that was to be paused, not an error; nothing is in doubt. */
+export class CopyPaused extends Error {
+  constructor(readonly progress: CopyProgress) {
+    super('the copy was paused');
+  }
+}
+
 /** What the ranges of one attempt share. */
 type Attempt = {
   run: CopyRun;
   lease: Lease;
   journal: Journal;
   report: ProgressReport;
-  throttle: Throttle;
+  guidance: Guidance;
   start: StartCopier;
 };
 
 async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
-  const { run, lease, journal, report, throttle, start } = at;
+  const { run, lease, journal, report, guidance, start } = at;
   const { plan, ends, volumes, signal } = run;
-  const { pace } = throttle;
   const inDoubt = Math.min(range.length, plan.rangeBytes);
+  const silence = new Silence(silenceSeconds(inDoubt, run.limits));
   // A copier that keeps a pace says nothing while a request waits for it.
-  const paced = pace === undefined ? 0 : plan.maxRequestBytes.value / pace;
-  const silence = new Silence(silenceSeconds(inDoubt, run.limits) + paced);
+  const heard = (): void =>
+    silence.broken(plan.maxRequestBytes.value / (guidance.pace ?? Infinity));
+  heard();
+  const unfollow = guidance.follow(heard);
   const work: RangeWork = {
     plan,
-    ...(pace === undefined ? {} : { pace }),
+    guidance,
     start,
     signal: AbortSignal.any([signal, silence.signal]),
     report: {
       submitted: (bytes, pid, lanes) => {
-        silence.broken();
+        heard();
         report.submitted(bytes, pid, lanes);
       },
       flushed: async (done) => {
         await journal.flushed(done);
-        silence.broken();
+        heard();
         report.recorded(journal.checkpoint.flushed, journal.chunks.root);
       },
     },
   };
   const outcome = await ENGINES[plan.engine.value].copyRange(range, work).finally(() => {
+    unfollow();
     silence.end();
     report.ended();
   });
   if (outcome.flushed) return;
   const volume = formatVolume(volumes.destination);
   if (!holdsLease(lease)) throw new DrayError('CopierFenced', { volume });
-  await journal.stopped(outcome.moved);
+  await journal.stopped(outcome.paused === true ? 0 : outcome.moved);
   signal.throwIfAborted();
+  if (outcome.paused === true) return;
   const tool = plan.engine.value === 'dd' ? 'dd' : 'the file copier';
   throw await explainFailure(outcome, { volume, ends, plan, range, tool });
+}
+
+async function copyRanges(at: Attempt): Promise<void> {
+  const { run, journal, report, guidance } = at;
+  const { plan, signal } = run;
+  const { streams } = ENGINES[plan.engine.value];
+  const mostBytes = (): number => {
+    if (streams) return plan.bytesTotal;
+    const { pace } = guidance;
+    return pace === undefined
+      ? plan.rangeBytes
+      : pieceBytes(pace, plan.blockBytes, plan.rangeBytes);
+  };
+  await journal.begin(Math.min(mostBytes(), plan.rangeBytes));
+  for (;;) {
+    const most = mostBytes();
+    const range = journal.next(most);
+    if (range === undefined) return;
+    if (signal.aborted) await journal.stopped(0);
+    signal.throwIfAborted();
+    if (guidance.paused) {
+      await journal.paused();
+      throw new CopyPaused(report.settled);
+    }
+    await journal.resize(Math.min(most, plan.rangeBytes));
+    const startedAt = performance.now();
+    await copyRange(at, range);
+    if (!streams) await settle(range.length, guidance, startedAt, signal);
+  }
+}
+
+/** Keeps the limit that is wanted, and tells copiers which pace that leaves to them. */
+async function underLimit(
+  run: CopyRun,
+  { directory }: Lease,
+  steering: Steering,
+  act: (guidance: Guidance, group: string | undefined) => Promise<void>,
+): Promise<void> {
+  const throttle = await openThrottle(run.plan, run.ends, directory, steering.limit);
+  let setting = Promise.resolve();
+  const unfollow = steering.follow(() => {
+    setting = setting
+      .then(() => throttle.set(steering.limit))
+      .catch((error: unknown) => run.log.warn('a limit could not be set', { error }));
+  });
+  const guidance: Guidance = {
+    get pace() {
+      return throttle.group === undefined ? steering.limit : undefined;
+    },
+    get paused() {
+      return steering.paused;
+    },
+    follow: (listener) => steering.follow(listener),
+  };
+  try {
+    await act(guidance, throttle.group);
+  } finally {
+    unfollow();
+    await setting;
+    await throttle.close();
+  }
 }
 
 /** Answers what lanes settled on, if the engine has any and something was missing. */
@@ -81,33 +155,21 @@ async function copyMissing(
   lease: Lease,
   journal: Journal,
 ): Promise<LaneSetting | undefined> {
-  const { plan, signal } = run;
+  const { plan, wishes, log } = run;
   const open = await openForCopy(run.ends, run.volumes);
   const { checkpoint, chunks } = journal;
   const report = new ProgressReport(checkpoint, chunks.root, run.onProgress);
+  const steering = await Steering.open(lease.directory, wishes, plan.bytesPerSecond, (notice) =>
+    log.warn(notice, { copyId: run.copyId }),
+  );
   try {
-    const throttle = await openThrottle(plan, run.ends, lease.directory);
-    try {
-      const start = copierStarter(lease, open, throttle.group);
-      const attempt = { run, lease, journal, report, throttle, start };
-      const { streams } = ENGINES[plan.engine.value];
-      const mostBytes = streams ? plan.bytesTotal : throttle.mostBytes;
-      await journal.begin(Math.min(mostBytes, plan.rangeBytes));
-      for (;;) {
-        const range = journal.next(mostBytes);
-        if (range === undefined) return report.lanes;
-        if (signal.aborted) await journal.stopped(0);
-        signal.throwIfAborted();
-        const startedAt = performance.now();
-        await copyRange(attempt, range);
-        if (!streams && throttle.pace !== undefined) {
-          await settle(range.length, throttle.pace, startedAt, signal);
-        }
-      }
-    } finally {
-      await throttle.close();
-    }
+    await underLimit(run, lease, steering, async (guidance, group) => {
+      const start = copierStarter(lease, open, group);
+      await copyRanges({ run, lease, journal, report, guidance, start });
+    });
+    return report.lanes;
   } finally {
+    steering.close();
     report.stop();
     await open.close();
   }
@@ -138,7 +200,7 @@ async function resultOf(
  * One attempt at the copy: takes the destination from every earlier attempt, goes on behind the
  * last range that is known to be flushed, and returns or throws only after its copier has ended.
  * `seconds` counts from the first attempt's start; MB are 2^20 bytes, as Cinder's.
- * On abort throws the signal's reason.
+ * On abort throws the signal's reason, when it is to be paused CopyPaused.
  * @throws CopierFenced, CopierStuck, CopyStalled, DeviceLost, DestinationFull, SourceUnreadable,
  * DestinationUnwritable, ShortCopy, CopierFailed, ToolMissing, WorkerSuperseded
  */
@@ -156,6 +218,7 @@ export async function runCopy(run: CopyRun): Promise<CopyResult> {
   } catch (error) {
     const stuck = stuckError(error, destination);
     if (stuck !== undefined) throw stuck;
+    if (error instanceof CopyPaused) throw error;
     signal.throwIfAborted();
     if (!(error instanceof DrayError) || error.code === 'CopierFenced') throw error;
     throw await journal.judge('CopyStalled', error as DrayError, limits);

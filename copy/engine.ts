@@ -9,6 +9,8 @@ export type RangeOutcome = {
   /** All its bytes are on the destination, were flushed and told of. */
   flushed: boolean;
   exit: Exit;
+  /** It ended early because the copy is to be paused; what it wrote was flushed and told of. */
+  paused?: true;
   /** Bytes handed to the destination; undefined when the program could not say. */
   moved?: number;
   /** The end that failed, and how. */
@@ -25,11 +27,20 @@ export type RangeReport = {
   flushed: (done: readonly RangeDone[]) => Promise<void>;
 };
 
+/** What is wanted of a copier while it works. */
+export type Guidance = {
+  /** Bytes a second that it has to keep to, where nothing else keeps them. */
+  readonly pace: number | undefined;
+  readonly paused: boolean;
+  /** Calls back at each change; the answer ends that. */
+  follow(listener: () => void): () => void;
+};
+
 /** What an engine is given beside the range. */
 export type RangeWork = {
   plan: CopyPlan;
-  /** Bytes a second that the engine has to keep to, where nothing else keeps them. */
-  pace?: number;
+  /** For an engine that streams: it follows each change between its requests. */
+  guidance: Guidance;
   start: StartCopier;
   signal: AbortSignal;
   report: RangeReport;
@@ -42,8 +53,8 @@ export type RangeWork = {
 export interface Engine {
   readonly name: EngineName;
   /**
-   * Takes all that is missing at once, tells of each flush, keeps a pace between its requests and
-   * writes nothing the plan's `rangeBytes` behind what was told. Any other is given range by range.
+   * Takes all that is missing at once, tells of each flush, keeps to its guidance and writes
+   * nothing the plan's `rangeBytes` behind what was told. Any other is given range by range.
    */
   readonly streams: boolean;
   copyRange(range: ByteRange, work: RangeWork): Promise<RangeOutcome>;

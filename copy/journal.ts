@@ -50,9 +50,11 @@ export class Journal {
     const found = await loadCheckpoint(lease.directory, input, plan, heartbeat, onNotice);
     const chunks = await ChunkMap.open(lease.directory, plan, found, onNotice);
     const journal = new Journal(lease, volume, found, chunks);
+    const { pausedAt, ...known } = found;
     try {
       await journal.save({
-        ...found,
+        ...known,
+        startedAt: found.startedAt + (pausedAt === undefined ? 0 : Date.now() - pausedAt),
         attempts: found.attempts + (work === 'copy' ? 1 : 0),
         idleAttempts: found.idleAttempts + 1,
         idleSince: found.idleAttempts === 0 ? Date.now() : found.idleSince,
@@ -105,6 +107,20 @@ export class Journal {
     await this.chunks.record(done);
     const flushed = done.reduce(addRange, this.current.flushed);
     await this.go({ ...this.current, flushed, idleAttempts: 0 });
+  }
+
+  /** Of another limit another window follows, before a range that goes as far as it. */
+  async resize(windowBytes: number): Promise<void> {
+    if (windowBytes === this.#windowBytes) return;
+    this.#windowBytes = windowBytes;
+    await this.go(this.current);
+  }
+
+  /** The attempt ends as somebody wished, with nothing in doubt: it does not count as one. */
+  async paused(): Promise<void> {
+    const known = { ...this.current, idleAttempts: 0, pausedAt: Date.now() };
+    delete known.running;
+    await this.save({ ...known, attempts: known.attempts - 1 });
   }
 
   /** A range ended early, and its program could say how far it came. */

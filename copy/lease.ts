@@ -69,6 +69,30 @@ async function clearLock({ directory, lockFile }: Lease): Promise<void> {
 }
 
 /**
+ * Does something in the copier directory of a copy, which is made where there is none, and not while
+ * a fence is at work there. @throws WorkerSuperseded, StateUnwritable, StorageFull
+ */
+export async function inCopierDirectory<T>(
+  state: HostState,
+  destination: VolumeRef,
+  copyId: string,
+  act: (directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = copierDirectory(state, destination);
+  return exclusion.run(directory, async () => {
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      const because = (error as Error).message;
+      throw new DrayError('StateUnwritable', { path: directory, because }, { cause: error });
+    }
+    assertCurrent(state.epoch);
+    await writeAtomic(join(directory, OWNER), copyId);
+    return act(directory);
+  });
+}
+
+/**
  * Makes this attempt the only one that may write the destination: a copier that lives is killed,
  * one that is about to start will find another token and end. `token`: one line, never used twice.
  * @throws CopierStuck, WorkerSuperseded, StateUnwritable, StorageFull
@@ -79,16 +103,8 @@ export async function takeLease(
   copyId: string,
   token: string,
 ): Promise<Lease> {
-  const lease = leaseIn(copierDirectory(state, destination), state.epoch, token);
-  return exclusion.run(lease.directory, async () => {
-    try {
-      await mkdir(lease.directory, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      const because = (error as Error).message;
-      throw new DrayError('StateUnwritable', { path: lease.directory, because }, { cause: error });
-    }
-    assertCurrent(lease.epoch);
-    await writeAtomic(join(lease.directory, OWNER), copyId);
+  return inCopierDirectory(state, destination, copyId, async (directory) => {
+    const lease = leaseIn(directory, state.epoch, token);
     // Written down who may write, then made true.
     await writeAtomic(lease.leaseFile, `${lease.token}\n`);
     await clearLock(lease);

@@ -9,6 +9,7 @@ import type {
 import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
+import { slowestOf, type Timetable } from '../system/config/timetable.ts';
 import { inspectEnd } from './end-state.ts';
 import {
   chooseMaxLanes,
@@ -31,8 +32,10 @@ const MAX_CHUNK_BYTES = 64 * MIB;
 const MAX_SLOW_CHUNKS = 2 ** 18;
 const EIGHTH = 8;
 
+/** What a host's configuration says of copies. */
 export type HostCopySettings = ConfiguredLanes & {
   bytesPerSecond?: number;
+  timetable?: Timetable;
   ionice?: IoPriority;
 };
 
@@ -124,7 +127,11 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const { ends, volumes, options, host } = input;
   const blockBytes = parseBlockSize(options.blockSize ?? DEFAULT_BLOCK_SIZE);
   const ionice = options.ionice ?? host.ionice;
-  const bytesPerSecond = options.bytesPerSecond ?? host.bytesPerSecond;
+  // What a timetable says is looked up while the copy runs.
+  const { timetable } = host;
+  const fixed = timetable === undefined ? host.bytesPerSecond : undefined;
+  const bytesPerSecond = options.bytesPerSecond ?? fixed;
+  const slowest = bytesPerSecond ?? (timetable && slowestOf(timetable));
   await requireTools([...['dd', 'flock', 'setpriv'], ...(ionice === undefined ? [] : ['ionice'])]);
   refuseSizes(input);
   const source = await inspectEnd(ends.source, 'source');
@@ -149,7 +156,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const rangeBytes = rangeBytesOf(engine.value, bytesTotal, blockBytes);
   const configured = configuredLanes(host, volumes);
   const sized = { bytesTotal, blockBytes, rangeBytes };
-  const chunkBytes = chunkBytesOf(sized, configured.value, bytesPerSecond);
+  const chunkBytes = chunkBytesOf(sized, configured.value, slowest);
   const minRequestBytes = chooseMinRequestBytes(blockBytes, options.blockSize !== undefined);
   const maxLanes = chooseMaxLanes(configured, { rangeBytes, chunkBytes, minRequestBytes });
   const sizes = { ...sized, chunkBytes, maxLanes, minRequestBytes };
@@ -160,7 +167,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     sourceDirect,
     destinationDirect,
     skipZeros: chooseSkipZeros(engine.value, input.destinationReadsAsZeros, input.encrypted),
-    throttle: await chooseThrottle(ends, direct, engine.value, bytesPerSecond),
+    throttle: await chooseThrottle(ends, direct, engine.value, slowest !== undefined),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     ...(ionice === undefined ? {} : { ionice }),
   };

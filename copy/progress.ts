@@ -57,19 +57,28 @@ export class ProgressReport {
     clearInterval(this.#timer);
   }
 
-  #report(): void {
+  /** The last word of an attempt that ends with nothing in doubt. */
+  get settled(): CopyProgress {
+    return { ...this.#progress(0), settled: true };
+  }
+
+  #progress(bytesPerSecond?: number): CopyProgress {
     const bytesFlushed = sumBytes(this.#flushed);
     const bytesSubmitted = Math.min(bytesFlushed + this.#submitted, this.#bytesTotal);
-    this.tell({
+    return {
       bytesFlushed,
       bytesSubmitted,
       bytesTotal: this.#bytesTotal,
-      bytesPerSecond: this.#rate.add(bytesSubmitted),
+      bytesPerSecond: bytesPerSecond ?? this.#rate.add(bytesSubmitted),
       attempt: this.#attempt,
       ...(this.#pid === undefined ? {} : { copierPid: this.#pid }),
       flushed: this.#flushed,
       digestsRoot: this.digestsRoot,
       ...this.#lanes,
-    });
+    };
+  }
+
+  #report(): void {
+    this.tell(this.#progress());
   }
 }

@@ -24,17 +24,17 @@ export class Silence {
     return this.#controller.signal;
   }
 
-  /** There was news. */
-  broken(): void {
+  /** There was news, after which it may be silent for longer. */
+  broken(moreSeconds = 0): void {
     clearTimeout(this.#timer);
-    this.#timer = this.#arm();
+    this.#timer = this.#arm(moreSeconds);
   }
 
   end(): void {
     clearTimeout(this.#timer);
   }
 
-  #arm(): NodeJS.Timeout {
-    return setTimeout(() => this.#controller.abort(), this.seconds * 1000);
+  #arm(moreSeconds = 0): NodeJS.Timeout {
+    return setTimeout(() => this.#controller.abort(), (this.seconds + moreSeconds) * 1000);
   }
 }

@@ -1,6 +1,14 @@
 import type { Attachment, ConnectorProperties } from '../contract/attachment.ts';
 import type { CopyDataInput, VerifyCopyInput } from '../activities/copy.ts';
-import type { CopyEnds, CopyPlan, CopyResult, VerifyMode, VerifyResult } from '../contract/copy.ts';
+import type {
+  CopyEnds,
+  CopyPlan,
+  CopyProgress,
+  CopyResult,
+  PausedCopy,
+  VerifyMode,
+  VerifyResult,
+} from '../contract/copy.ts';
 import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
@@ -9,6 +17,7 @@ import type { Fault } from './faults.ts';
 import { type OnFault, overDifferences, overLostDevices } from './losses.ts';
 import { copySlotOf, hostOf } from './places.ts';
 import type { Run } from './run.ts';
+import { steered } from './steer.ts';
 import { forward, required } from './steps.ts';
 
 /** Both volumes attached on one host. */
@@ -19,7 +28,11 @@ export type AttachedPair = {
 };
 
 /** What is to be done between them. */
-export type Session = AttachedPair & { plan: CopyPlan };
+export type Session = AttachedPair & {
+  plan: CopyPlan;
+  /** How far it had come when it was paused. */
+  from?: CopyProgress;
+};
 
 export function endsOf({ source, destination }: Record<Role, Attached>): CopyEnds {
   return { source: source.device, destination: destination.device };
@@ -50,24 +63,52 @@ async function attachForPlan(run: Run, session: Session, role: Role): Promise<vo
   session.plan = { ...session.plan, skipZeros };
 }
 
-function dataInput(run: Run, { plan, attached, attachments }: Session): CopyDataInput {
+type DataInput = Omit<CopyDataInput, 'control' | 'from'>;
+
+function dataInput(run: Run, { plan, attached, attachments }: Session): DataInput {
   const copyId = copyIdOf(attachments.destination.owner);
   return { copyId, plan, ends: endsOf(attached), attachments, limits: run.limits };
 }
 
-/** Copies; the host's checkpoint bounds the attempts, so that losses are not counted here. */
-async function copyData(run: Run, session: Session): Promise<CopyResult> {
-  const { attachments } = session;
+/** The host's checkpoint bounds the attempts, so that losses are not counted here. */
+async function copyStep(run: Run, session: Session): Promise<CopyResult | PausedCopy> {
+  const { attachments, from } = session;
+  const { owner } = attachments.destination;
   const [source, destination] = [attachments.source.volume, attachments.destination.volume];
   const about = `${formatVolume(source)} to ${formatVolume(destination)}`;
   return overLostDevices(
     Infinity,
     (onFault) =>
       required(run, copySlotOf(run.host), { name: 'copyData', about, onFault }, (host) =>
-        host.copyData(dataInput(run, session)),
+        steered(run, owner, (control) =>
+          host.copyData({
+            ...dataInput(run, session),
+            control,
+            ...(from === undefined ? {} : { from }),
+          }),
+        ),
       ),
     (role) => attachForPlan(run, session, role),
   );
+}
+
+/** Copies, with as many pauses as people want; one that comes with the last byte is kept as well. */
+async function copyData(run: Run, session: Session): Promise<CopyResult> {
+  for (;;) {
+    const outcome = await copyStep(run, session);
+    const isPaused = 'paused' in outcome;
+    if (isPaused) session.from = outcome.progress;
+    else delete session.from;
+    if (run.control.current.paused) {
+      const { bytesTotal } = session.plan;
+      run.enter('paused');
+      await run.control.whilePaused(
+        isPaused ? outcome.progress : { bytesFlushed: bytesTotal, bytesTotal },
+      );
+      run.enter('copying');
+    }
+    if (!isPaused) return outcome;
+  }
 }
 
 /** Nobody is given a destination as done that is known to hold something else. */

@@ -5,6 +5,7 @@ const PHASES: Record<CopyStatus['phase'], string> = {
   preparing: 'Looking at both volumes and the host.',
   attaching: 'Attaching the volumes, destination first.',
   copying: 'Copying. The heartbeat of `copyData` has the progress.',
+  paused: 'Paused; both volumes stay attached. Go on with the Update `resume`.',
   verifying: 'Comparing the destination with the source, past the page cache.',
   detaching: 'Detaching both volumes.',
   done: 'Done.',
@@ -24,10 +25,15 @@ function renderParked(parked: ParkedStep): string {
 
 /** The markdown of the UI's Current Details. */
 export function renderDetails(title: string, status: CopyStatus): string {
-  const { parked, held, failure } = status;
+  const { parked, held, failure, control, paused } = status;
+  const limit = control.limit === 'unlimited' ? 'none' : `${control.limit} bytes a second`;
   return [
     `**${title}** on host \`${status.host}\``,
     PHASES[status.phase],
+    ...(paused === undefined
+      ? []
+      : [`Since ${paused.since}, at ${paused.bytesFlushed} of ${paused.bytesTotal} bytes.`]),
+    ...(control.limit === undefined ? [] : [`Limit asked for: ${limit}.`]),
     ...(failure === undefined
       ? []
       : [`Rolling back or ended for **${failure.code}**: ${failure.message}`]),

@@ -3,6 +3,7 @@ import type { Held } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import type { CopyStatus, Phase } from '../contract/messages.ts';
 import { searchAttributes } from '../contract/search-attributes.ts';
+import { ControlDesk } from './control.ts';
 import { DecisionDesk } from './decisions.ts';
 import { renderDetails } from './details.ts';
 import type { Fault } from './faults.ts';
@@ -13,6 +14,7 @@ export class Run {
   readonly undo = new UndoStack();
   readonly held: Held[] = [];
   readonly desk: DecisionDesk;
+  readonly control: ControlDesk;
   /** Hosts of which a person has said that they are powered off. */
   readonly hostsOff = new Set<string>();
   #phase: Phase = 'preparing';
@@ -27,6 +29,10 @@ export class Run {
       () => this.status,
       () => this.#show(),
     );
+    this.control = new ControlDesk(
+      () => this.#phase,
+      () => this.#show(),
+    );
   }
 
   get status(): CopyStatus {
@@ -36,6 +42,9 @@ export class Run {
       parked: this.desk.parked,
       decisions: this.desk.taken,
       held: this.held,
+      control: this.control.current,
+      controlChanges: this.control.changes,
+      ...(this.control.paused === undefined ? {} : { paused: this.control.paused }),
       ...(this.#failure === undefined
         ? {}
         : { failure: { code: this.#failure.code, message: this.#failure.message } }),

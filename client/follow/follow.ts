@@ -85,8 +85,11 @@ export async function follow(client: Client, ref: RunRef): Promise<Outcome | und
         display.end();
         return await ended(client, described);
       }
-      display.show(snapshotOf(described, rate), rate);
-      const parked = described.needsDecision ? (await queryStatus(client, described))?.parked : [];
+      const isPaused = described.phase === 'paused';
+      const asks = described.needsDecision || isPaused;
+      const status = asks ? await queryStatus(client, described) : undefined;
+      display.show(snapshotOf(described, rate, status?.paused), rate);
+      const parked = described.needsDecision ? status?.parked : [];
       if (parked !== undefined) answeredAt = performance.now();
       const isSilent = performance.now() - answeredAt > SILENT_MILLISECONDS;
       if (isSilent || (parked !== undefined && parked.length > 0)) {

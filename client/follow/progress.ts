@@ -1,5 +1,6 @@
 import type { Described } from '../temporal/describe.ts';
 import { renderBytes, renderSeconds } from '../render/quantities.ts';
+import type { PausedStatus } from '../../contract/control.ts';
 import type { Rate } from './rate.ts';
 
 /** What a bar or a line shows at one moment. */
@@ -16,8 +17,12 @@ export type Snapshot = {
   lastFailure?: string;
 };
 
-/** From the data step that runs now. */
-export function snapshotOf(described: Described, rate: Rate): Snapshot {
+/** From the data step that runs now, or from where the copy was paused. */
+export function snapshotOf(described: Described, rate: Rate, paused?: PausedStatus): Snapshot {
+  if (paused !== undefined) {
+    const { bytesFlushed: done, bytesTotal: total } = paused;
+    return { phase: 'paused', done, total, attempt: 1, running: false };
+  }
   const step = described.steps.find(({ beat }) => beat !== undefined) ?? described.steps[0];
   const { bytesFlushed, bytesCompared, bytesTotal } = step?.beat?.progress ?? {};
   const done = bytesCompared ?? bytesFlushed ?? 0;

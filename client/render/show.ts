@@ -1,3 +1,5 @@
+import type { CopyControl } from '../../contract/control.ts';
+import type { CopyStatus } from '../../contract/messages.ts';
 import type { PendingStep } from '../temporal/describe.ts';
 import type { Shown } from '../temporal/show.ts';
 import { renderHeld, renderParked, renderReport } from './copy.ts';
@@ -22,6 +24,20 @@ function renderStep(step: PendingStep): string {
   ].join('\n');
 }
 
+function renderControl({ limit, paused }: CopyControl): string {
+  const rate = limit === 'unlimited' ? 'no limit' : limit && `limit ${renderBytes(limit)}/s`;
+  return [paused ? 'paused' : 'not paused', ...(rate === undefined ? [] : [rate])].join(', ');
+}
+
+/** What people want of a copy that runs, and how far that has come. */
+function renderWishes(workflowId: string, { control, paused }: CopyStatus): string[] {
+  if (paused !== undefined) {
+    const done = `${renderBytes(paused.bytesFlushed)} of ${renderBytes(paused.bytesTotal)}`;
+    return [`paused since ${paused.since}, ${done}; go on with: dray resume ${workflowId}`];
+  }
+  return control.version === 0 ? [] : [`wanted: ${renderControl(control)}`];
+}
+
 /** One copy or release for people. */
 export function renderShown(shown: Shown): string {
   const { workflowId, status, end, state } = shown;
@@ -36,10 +52,15 @@ export function renderShown(shown: Shown): string {
     ...(status?.failure === undefined || end !== undefined
       ? []
       : [`rolling back: ${status.failure.code}: ${status.failure.message}`]),
+    ...(status === undefined || end !== undefined ? [] : renderWishes(workflowId, status)),
     ...shown.steps.map(renderStep),
     ...(state === 'running' ? (status?.parked ?? []) : []).map((p) => renderParked(workflowId, p)),
     ...(status?.decisions ?? []).map(
       (d) => `decided ${d.at}: ${d.step} ${d.decision}: ${d.reason}`,
+    ),
+    ...(status?.controlChanges ?? []).map(
+      ({ at, control, reason }) =>
+        `changed ${at}: ${renderControl(control)}${reason ? `: ${reason}` : ''}`,
     ),
     ...(end?.report === undefined ? [] : [renderReport(end.report)]),
     ...(end?.failure === undefined ? [] : [renderError(end.failure)]),

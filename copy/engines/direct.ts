@@ -3,7 +3,7 @@ import type { RangeDone } from '../chunk-map.ts';
 import type { Engine } from '../engine.ts';
 import { failedEnd } from '../failed-end.ts';
 import { copyLimits } from '../lane-limits.ts';
-import { followLanes, lanesArguments } from '../lanes/follow.ts';
+import { command, followLanes, lanesArguments } from '../lanes/follow.ts';
 import type { ChunkDone, LaneJob } from '../lanes/job.ts';
 import { directEnds } from '../probe.ts';
 import { addRange, reachFrom, sumBytes } from '../ranges.ts';
@@ -24,7 +24,7 @@ function rangeDone({ offset, length, state, digests }: ChunkDone): RangeDone {
 export const directEngine: Engine = {
   name: 'direct',
   streams: true,
-  async copyRange(range, { plan, pace, start, signal, report }) {
+  async copyRange(range, { plan, guidance, start, signal, report }) {
     const job: LaneJob = {
       work: 'copy',
       reads: [],
@@ -35,12 +35,18 @@ export const directEngine: Engine = {
       windowBytes: plan.rangeBytes,
       direct: directEnds(plan),
       skipZeros: plan.skipZeros.value,
-      ...(pace === undefined ? {} : { bytesPerSecond: pace }),
+      ...(guidance.pace === undefined ? {} : { bytesPerSecond: guidance.pace }),
     };
     const child = start([...ioniceArguments(plan.ionice), ...lanesArguments(job)], 'ipc');
     let flushed: ByteRange[] = [];
     let moved = 0;
     let lanes: LaneSetting | undefined;
+    let told = false as boolean;
+    const unfollow = guidance.follow(() => {
+      const { pace, paused } = guidance;
+      told ||= paused;
+      command(child, paused ? { kind: 'stop' } : { kind: 'pace', bytesPerSecond: pace ?? null });
+    });
     const submitted = (): void => {
       const onTheirWay = Math.max(0, moved - sumBytes(flushed));
       if (child.pid !== undefined) report.submitted(onTheirWay, child.pid, lanes);
@@ -57,10 +63,12 @@ export const directEngine: Engine = {
         submitted();
         return reachFrom(flushed, range.offset);
       },
-    });
+    }).finally(unfollow);
     const failed = failedEnd(words);
+    const isWhole = sumBytes(flushed) === range.length;
     return {
-      flushed: exit.status === 0 && sumBytes(flushed) === range.length,
+      flushed: exit.status === 0 && isWhole,
+      ...(exit.status === 0 && !isWhole && told ? { paused: true as const } : {}),
       exit,
       words,
       // Nothing is written by who could not open an end; of any other only the window is known.

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { LaneSetting } from '../../contract/copy.ts';
 import { type Exit, supervise } from '../supervise.ts';
 import { nodeProgram } from '../node-program.ts';
-import type { ChunkDone, LaneJob, Recorded, Told } from './job.ts';
+import type { ChunkDone, Command, LaneJob, Told } from './job.ts';
 
 const KEPT_CHARACTERS = 2000;
 
@@ -11,10 +11,15 @@ export function lanesArguments(job: LaneJob): string[] {
   return [...nodeProgram('lanes/main'), JSON.stringify(job)];
 }
 
+/** Tells a lanes' program something; one that has ended needs it no more. */
+export function command(child: ChildProcess, what: Command): void {
+  child.send(what, () => undefined);
+}
+
 export type LanesListener = {
   /** Bytes of all requests so far, and the best setting of lanes that is known. */
   moved: (bytes: number, setting: LaneSetting) => void;
-  /** Chunks in the order of their end, one call after the other; answers what `Recorded` says. */
+  /** Chunks in the order of their end, one call at a time; answers up to where all is recorded. */
   done: (chunks: ChunkDone[]) => Promise<number>;
 };
 
@@ -34,9 +39,7 @@ export async function followLanes(
   async function deal(chunks: ChunkDone[]): Promise<void> {
     if (broken.signal.aborted) return;
     try {
-      const recorded: Recorded = { upTo: await listener.done(chunks) };
-      // One that has ended meanwhile needs no answer.
-      child.send(recorded, () => undefined);
+      command(child, { kind: 'recorded', upTo: await listener.done(chunks) });
     } catch (error) {
       broken.abort(error);
     }

@@ -38,5 +38,11 @@ export type Told =
   | { kind: 'done'; chunks: ChunkDone[] }
   | { kind: 'failed'; words: string };
 
-/** What its parent tells the program: everything before this byte is recorded as done. */
-export type Recorded = { upTo: number };
+/** What its parent tells the program. */
+export type Command =
+  /** Everything before this byte is recorded as done. */
+  | { kind: 'recorded'; upTo: number }
+  /** Another rate from now on; null: none. */
+  | { kind: 'pace'; bytesPerSecond: number | null }
+  /** End where you are, with what was written flushed and told of. */
+  | { kind: 'stop' };

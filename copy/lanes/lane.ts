@@ -33,11 +33,15 @@ function* requestsOf({ offset, length }: ByteRange): Generator<ByteRange> {
 const isZero = (bytes: Uint8Array): boolean =>
   zeros.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 
+/** The chunk, or the first part of it when the lanes were told to stop. */
 function copyChunk(chunk: ByteRange): ChunkDone {
   const source = new ChunkDigest();
   let state: ChunkState = 'skipped';
   for (const { offset, length } of requestsOf(chunk)) {
-    gate.pass(length);
+    if (!gate.pass(length)) {
+      const [digests, done] = [{ source: source.end() }, offset - chunk.offset];
+      return { offset: chunk.offset, length: done, digests, state };
+    }
     const bytes = memory.subarray(0, length);
     readAt(ends.source, bytes, offset);
     const zero = isZero(bytes);

@@ -11,7 +11,7 @@ import { Chunks } from './chunks.ts';
 import { Climb } from './climb.ts';
 import { EndError, openEnd } from './end.ts';
 import { Gate } from './gate.ts';
-import type { ChunkDone, LaneJob, Recorded, Told } from './job.ts';
+import type { ChunkDone, Command, LaneJob, Told } from './job.ts';
 import type { LaneAnswer, LaneData } from './lane.ts';
 import { Pool } from './pool.ts';
 
@@ -35,7 +35,16 @@ async function fail(words: string): Promise<never> {
   return new Promise(() => undefined);
 }
 
-process.on('message', ({ upTo }: Recorded) => chunks.recorded(upTo));
+let pace = job.bytesPerSecond;
+
+process.on('message', (command: Command) => {
+  if (command.kind === 'recorded') chunks.recorded(command.upTo);
+  else if (command.kind === 'pace') pace = command.bytesPerSecond ?? undefined;
+  else {
+    gate.stop();
+    chunks.stop();
+  }
+});
 process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 function openEnds(): LaneData['ends'] {
@@ -122,7 +131,7 @@ async function drive(
       process.exitCode = 1;
       chunks.stop();
       await tell({ kind: 'failed', words: answer.failed });
-    } else onDone(answer.done);
+    } else if (answer.done.length > 0) onDone(answer.done);
   }
 }
 
@@ -146,11 +155,8 @@ const tellMoved = (bytes: number): Promise<void> =>
 
 async function main(): Promise<void> {
   const ends = openEnds();
-  const { bytesPerSecond } = job;
-  if (bytesPerSecond !== undefined) {
-    gate.fill(bytesPerSecond);
-    setInterval(() => gate.fill(bytesPerSecond), FILL_MILLISECONDS);
-  }
+  gate.fill(pace);
+  setInterval(() => gate.fill(pace), FILL_MILLISECONDS);
   let told = 0;
   setInterval(() => {
     const { moved } = gate;

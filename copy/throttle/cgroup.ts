@@ -12,7 +12,8 @@ export type GroupRoots = { v1: string; v2: string };
 export const GROUP_ROOTS: GroupRoots = { v1: '/sys/fs/cgroup/blkio', v2: '/sys/fs/cgroup' };
 
 export type GroupKind = 'cgroup-v1' | 'cgroup-v2';
-export type GroupLimit = { device: string; role: Role; bytesPerSecond: number };
+/** `bytesPerSecond`: undefined for none. */
+export type GroupLimit = { device: string; role: Role; bytesPerSecond: number | undefined };
 
 const groupName = (copierDirectory: string): string => `drayage-${shortName(copierDirectory)}`;
 
@@ -49,21 +50,21 @@ export async function wholeDisk(device: string): Promise<string | undefined> {
   }
 }
 
-/** File and text that set a limit: v1 `8:0 1048576`, v2 `8:0 wbps=1048576`. */
+/** File and text that set a limit: v1 `8:0 1048576` (0: none), v2 `8:0 wbps=1048576` (max: none). */
 export function limitSetting(kind: GroupKind, limit: GroupLimit): { file: string; text: string } {
   const { device, role, bytesPerSecond } = limit;
   if (kind === 'cgroup-v2') {
     const key = role === 'source' ? 'rbps' : 'wbps';
-    return { file: 'io.max', text: `${device} ${key}=${bytesPerSecond}` };
+    return { file: 'io.max', text: `${device} ${key}=${bytesPerSecond ?? 'max'}` };
   }
   const direction = role === 'source' ? 'read' : 'write';
   return {
     file: `blkio.throttle.${direction}_bps_device`,
-    text: `${device} ${bytesPerSecond}`,
+    text: `${device} ${bytesPerSecond ?? 0}`,
   };
 }
 
-/** Makes the group of one destination with its limit; answers its directory. */
+/** Makes the group of one destination, or gives it another limit; answers its directory. */
 export async function makeGroup(
   copierDirectory: string,
   kind: GroupKind,

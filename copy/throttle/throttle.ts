@@ -10,7 +10,6 @@ import { inspectEnd } from '../end-state.ts';
 import { GROUP_ROOTS, type GroupKind, makeGroup, usableController, wholeDisk } from './cgroup.ts';
 import { removeGroups } from './cgroup.ts';
 import { directEnds } from '../probe.ts';
-import { pieceBytes } from './pacer.ts';
 
 type Direct = { source: boolean; destination: boolean };
 
@@ -35,10 +34,10 @@ export async function chooseThrottle(
   ends: CopyEnds,
   direct: Direct,
   engine: EngineName,
-  bytesPerSecond: number | undefined,
+  isLimited: boolean,
   roots = GROUP_ROOTS,
 ): Promise<Reasoned<ThrottleKind>> {
-  if (bytesPerSecond === undefined) return { value: 'none', because: 'no limit was asked for' };
+  if (!isLimited) return { value: 'none', because: 'no limit was asked for' };
   const paced = (because: string): Reasoned<ThrottleKind> => ({ value: 'paced', because });
   if (engine === 'file') return paced('the file engine goes through the page cache');
   const controller = await usableController(roots);
@@ -50,36 +49,36 @@ export async function chooseThrottle(
 
 /** A limit while it is kept. */
 export type Throttle = {
-  /** cgroup the copier has to join. */
+  /** cgroup that keeps it, which the copier has to join; without one it keeps a pace by itself. */
   group?: string;
-  /** Bytes a second that copiers have to keep to by themselves. */
-  pace?: number;
-  /** The longest range to start at once. */
-  mostBytes: number;
+  /** Unit: bytes a second; undefined: none. */
+  set(bytesPerSecond: number | undefined): Promise<void>;
   close(): Promise<void>;
 };
 
-/** Sets up what the plan chose; paces where this host cannot do it as planned. */
+/** Sets up what the plan chose; where this host cannot do it as planned, copiers keep a pace. */
 export async function openThrottle(
   plan: CopyPlan,
   ends: CopyEnds,
   copierDirectory: string,
+  bytesPerSecond: number | undefined,
 ): Promise<Throttle> {
-  const { bytesPerSecond, blockBytes, rangeBytes } = plan;
   const kind = plan.throttle.value;
   const close = async (): Promise<void> => {
     // Why the copier ended matters more; its fence takes the group away, or says why it cannot.
     await removeGroups(copierDirectory).catch(() => undefined);
   };
-  if (kind === 'none' || bytesPerSecond === undefined) return { mostBytes: rangeBytes, close };
-  if (kind !== 'paced') {
-    const end = await limitedEnd(ends, directEnds(plan));
-    if (end !== undefined && (await usableController()) === kind) {
-      const limit = { ...end, bytesPerSecond };
-      const group = await makeGroup(copierDirectory, kind satisfies GroupKind, limit);
-      return { group, mostBytes: rangeBytes, close };
-    }
-  }
-  const mostBytes = pieceBytes(bytesPerSecond, blockBytes, rangeBytes);
-  return { pace: bytesPerSecond, mostBytes, close };
+  const paced: Throttle = { set: () => Promise.resolve(), close };
+  if (kind === 'none' || kind === 'paced') return paced;
+  const end = await limitedEnd(ends, directEnds(plan));
+  if (end === undefined || (await usableController()) !== kind) return paced;
+  const set = (limit: number | undefined): Promise<string> =>
+    makeGroup(copierDirectory, kind satisfies GroupKind, { ...end, bytesPerSecond: limit });
+  return {
+    group: await set(bytesPerSecond),
+    set: async (limit) => {
+      await set(limit);
+    },
+    close,
+  };
 }

@@ -30,6 +30,8 @@ export const meanings: Partial<Record<string, string>> = {
   'copy.slots': 'Copies this host runs at once.',
   'copy.lanes': 'The most lanes of one copy; each takes about 10 MiB of memory and its requests.',
   'copy.bytesPerSecond': 'Limit of every copy on this host, in bytes a second. Default: none.',
+  'copy.timetable':
+    'Limits by local time of day, for example `22:00-06:00 unlimited, else 100MiB/s`; the first window that fits counts, and goes before `copy.bytesPerSecond`.',
   'copy.ionice.class': '1 realtime, 2 best effort, 3 idle. Default: unchanged.',
   'copy.ionice.level': '0 (first) to 7 (last) within the class.',
   'limits.heartbeatSeconds': 'Silence after which a worker that runs a step is taken for dead.',

@@ -2,7 +2,9 @@ import { hostname } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { DEFAULT_LIMITS } from '../../contract/limits.ts';
+import { DrayError } from '../../contract/errors.ts';
 import { BACKEND_NAME, VOLUME_ID } from '../../contract/volume.ts';
+import { parseTimetable } from './timetable.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 const seconds = z.number().positive();
@@ -10,6 +12,15 @@ const hostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, 'must look l
 const lanes = z.int().min(1).max(32);
 const portal = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/, 'must be host:port');
 const iqn = z.string().regex(/^iqn\.\d{4}-\d{2}\.[\w.:-]{1,190}$/, 'must be an IQN (RFC 3720)');
+
+const timetable = z.string().superRefine((text, context) => {
+  try {
+    parseTimetable(text);
+  } catch (error) {
+    if (!(error instanceof DrayError)) throw error;
+    context.addIssue({ code: 'custom', message: String(error.params['because']) });
+  }
+});
 
 /** A directory of raw volumes, connection type `local`. */
 const fileBackend = z.strictObject({
@@ -88,6 +99,8 @@ export const configSchema = z.strictObject({
       lanes: lanes.default(8),
       /** Limit of every copy on this host, in bytes a second. Default: none. */
       bytesPerSecond: z.int().positive().optional(),
+      /** Limits by local time of day, for example `22:00-06:00 unlimited, else 100MiB/s`. */
+      timetable: timetable.optional(),
       /** ionice class (1 realtime, 2 best effort, 3 idle) and level (0 to 7). Default: unchanged. */
       ionice: z
         .strictObject({

@@ -13,7 +13,7 @@ import { explainFailure } from '../../copy/failure.ts';
 import { takeLease } from '../../copy/lease.ts';
 import { copierStarter } from '../../copy/start-copier.ts';
 import { runVerify } from '../../copy/verify.ts';
-import { exec, MIB, Rig, VOLUMES } from './rig.ts';
+import { exec, MIB, Rig, UNGUIDED, VOLUMES } from './rig.ts';
 
 const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
 
@@ -117,6 +117,7 @@ describe.each(['dd', 'direct', 'file'] as const)('engine %s', (engine) => {
     const range = { offset: 0, length: 4 * MIB };
     const outcome = await ENGINES[engine].copyRange(range, {
       plan,
+      guidance: UNGUIDED,
       start: copierStarter(lease, open),
       signal: new AbortController().signal,
       report: { submitted: () => undefined, flushed: () => Promise.resolve() },

@@ -22,6 +22,11 @@ try {
       destination: { backend: 'file', id: 'to' },
     },
     limits: DEFAULT_LIMITS,
+    wishes: {
+      runId: 'run-1',
+      control: { version: 0, paused: false },
+      hostLimit: () => undefined,
+    },
     signal: new AbortController().signal,
     onProgress: (progress) => console.log(JSON.stringify(progress)),
     log: { debug: silent, info: silent, warn: silent, error: silent },

@@ -63,10 +63,12 @@ it('goes on with several lanes after SIGKILL of the copier, within what may be i
   for (;;) {
     const run = rig.run(plan, both);
     const begun = run.seen;
+    let killed = false;
     run.onProgress = (progress) => {
       begun.push(progress);
       const news = progress.bytesFlushed - (begun[0]?.bytesFlushed ?? 0);
-      if (kills < 2 && news > 2 * MIB && progress.copierPid !== undefined) {
+      if (kills < 2 && !killed && news > 2 * MIB && progress.copierPid !== undefined) {
+        killed = true;
         process.kill(progress.copierPid, 'SIGKILL');
       }
     };

@@ -5,11 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Device } from '../../contract/attachment.ts';
+import type { CopyControl } from '../../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan, CopyProgress } from '../../contract/copy.ts';
 import { DEFAULT_LIMITS, type TimeLimits } from '../../contract/limits.ts';
 import { type CopyRun } from '../../copy/copier.ts';
+import type { Guidance } from '../../copy/engine.ts';
 import { planCopy } from '../../copy/plan.ts';
 import type { DataRun } from '../../copy/data-run.ts';
+import type { Wishes } from '../../copy/steering.ts';
 import { type VerifyRun } from '../../copy/verify.ts';
 import { raiseEpoch } from '../../system/epoch.ts';
 import { type HostState, makeStateDirs, stateDirs } from '../../system/host-state.ts';
@@ -97,7 +100,12 @@ export class Rig {
   ): CopyRun & { seen: CopyProgress[] } {
     const seen: CopyProgress[] = [];
     const onProgress = (progress: CopyProgress): void => void seen.push(progress);
-    return { ...this.#attempt(plan, ends), onProgress, seen, ...more };
+    return { ...this.#attempt(plan, ends), wishes: this.wishes(), onProgress, seen, ...more };
+  }
+
+  wishes(control: Partial<CopyControl> = {}): Wishes {
+    const none: CopyControl = { version: 0, paused: false };
+    return { runId: 'run-1', control: { ...none, ...control }, hostLimit: () => undefined };
   }
 
   /** An attempt at verify, of what `run` has copied. */
@@ -138,6 +146,9 @@ export async function exists(path: string): Promise<boolean> {
     () => false,
   );
 }
+
+/** Nobody wants anything of the copier. */
+export const UNGUIDED: Guidance = { pace: undefined, paused: false, follow: () => () => undefined };
 
 /** The catalogue code of a caught error. */
 export function codeOf(error: unknown): string | undefined {

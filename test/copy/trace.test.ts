@@ -5,7 +5,7 @@ import { openForCopy } from '../../copy/ends.ts';
 import { ddEngine } from '../../copy/engines/dd.ts';
 import { directEngine } from '../../copy/engines/direct.ts';
 import { fileEngine } from '../../copy/engines/file.ts';
-import { MIB, Rig, VOLUMES } from './rig.ts';
+import { MIB, Rig, UNGUIDED, VOLUMES } from './rig.ts';
 import { type Call, readTrace, tracedStarter } from './trace.ts';
 
 const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
@@ -31,6 +31,7 @@ async function traced(engine: keyof typeof ENGINES, readsAsZeros = false) {
   const told: ByteRange[] = [];
   const outcome = await ENGINES[engine].copyRange(RANGE, {
     plan,
+    guidance: UNGUIDED,
     start: tracedStarter(opened, rig.path('trace')),
     signal: new AbortController().signal,
     report: {

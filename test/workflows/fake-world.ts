@@ -4,6 +4,7 @@ import type { CopyActivities } from '../../activities/copy.ts';
 import { toFailure } from '../../activities/failure.ts';
 import type { HostActivities } from '../../activities/host.ts';
 import type { Attachment } from '../../contract/attachment.ts';
+import type { CopyControl } from '../../contract/control.ts';
 import type { CopyPlan } from '../../contract/copy.ts';
 import { formatVolume, type Undone, type VolumeRef } from '../../contract/volume.ts';
 
@@ -24,6 +25,8 @@ export class FakeWorld {
   readonly calls: string[] = [];
   /** Orders that must never happen. */
   readonly violations: string[] = [];
+  /** What the host was told of wishes, in order. */
+  readonly controls: CopyControl[] = [];
   readonly acquired = new Map<string, Acquired>();
   readonly states = new Map<string, string[]>();
   readonly sizes = new Map<string, number>();
@@ -164,6 +167,10 @@ export class FakeWorld {
         const skipZeros = { value: false, because: 'a test' };
         return { bytesTotal: GIB, skipZeros } as CopyPlan;
       }),
+    controlCopy: ({ control }) => {
+      this.controls.push(control);
+      return this.#step('controlCopy', () => undefined);
+    },
     fenceCopier: () =>
       this.#step('fenceCopier', () => {
         const was = this.copierAlive;

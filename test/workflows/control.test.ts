@@ -1,0 +1,223 @@
+import { Context } from '@temporalio/activity';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CopyDataInput } from '../../activities/copy.ts';
+import {
+  type ControlAnswer,
+  PAUSE_UPDATE,
+  RESUME_UPDATE,
+  THROTTLE_UPDATE,
+} from '../../contract/control.ts';
+import type { CopyResult, PausedCopy } from '../../contract/copy.ts';
+import { expectClean, failureCode, flaky } from './expectations.ts';
+import { FakeWorld } from './fake-world.ts';
+import { type CopyUnderTest, startCopy, startWorkflowRig, type WorkflowRig } from './rig.ts';
+
+let rig: WorkflowRig & { stop: () => Promise<void> };
+beforeAll(async () => {
+  rig = await startWorkflowRig();
+});
+afterAll(() => rig.stop());
+
+const PROGRESS: PausedCopy['progress'] = {
+  bytesFlushed: 4,
+  bytesSubmitted: 4,
+  bytesTotal: 1024 ** 3,
+  bytesPerSecond: 0,
+  attempt: 1,
+  flushed: [{ offset: 0, length: 4 }],
+  digestsRoot: '',
+  settled: true,
+};
+
+/** A world whose copier does what it is told, and copies until `end` is called. */
+class SteeredWorld extends FakeWorld {
+  readonly inputs: CopyDataInput[] = [];
+  #ended = false;
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  constructor() {
+    super();
+    const copyData = this.copy.copyData.bind(this.copy);
+    this.copy.copyData = async (input): Promise<CopyResult | PausedCopy> => {
+      this.inputs.push(input);
+      for (;;) {
+        const { control } = input;
+        const newest = this.controls.findLast(({ version }) => version > control.version);
+        if ((newest ?? control).paused) return { paused: true, progress: PROGRESS };
+        if (this.#ended) return copyData(input);
+        Context.current().heartbeat();
+        await sleep(20, undefined, { signal: Context.current().cancellationSignal });
+      }
+    };
+  }
+}
+
+const send = (copy: CopyUnderTest, name: string, request: object = {}): Promise<ControlAnswer> =>
+  copy.handle.executeUpdate<ControlAnswer, [object]>(name, { args: [request] });
+
+async function copying(world: FakeWorld): Promise<CopyUnderTest> {
+  const copy = await startCopy(rig, world);
+  await inPhase(copy, 'copying');
+  return copy;
+}
+
+async function inPhase(copy: CopyUnderTest, phase: string): Promise<void> {
+  while ((await copy.status()).phase !== phase) await sleep(20);
+}
+
+async function refusal(sent: Promise<unknown>): Promise<string> {
+  const error = await sent.catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
+  const cause = (error as WorkflowUpdateFailedError).cause as { type?: string; message: string };
+  expect(cause.type).toBe('ControlRefused');
+  return cause.message;
+}
+
+describe('a copy', () => {
+  it('hands a rate to its host, and keeps who wanted what when', async () => {
+    const world = new SteeredWorld();
+    const copy = await copying(world);
+    const answer = await send(copy, THROTTLE_UPDATE, { limit: 1000, reason: 'office hours' });
+    expect(answer).toEqual({
+      control: { version: 1, paused: false, limit: 1000 },
+      delivered: true,
+    });
+    await send(copy, THROTTLE_UPDATE, { limit: 'unlimited' });
+    expect(world.controls.map(({ limit }) => limit)).toEqual([1000, 'unlimited']);
+    const { controlChanges } = await copy.status();
+    expect(controlChanges).toMatchObject([
+      { control: { version: 1, limit: 1000 }, reason: 'office hours' },
+      { control: { version: 2, limit: 'unlimited' } },
+    ]);
+    world.end();
+    await copy.result();
+    expectClean(world);
+  });
+
+  it('pauses with both volumes attached, says so, and goes on from there', async () => {
+    const world = new SteeredWorld();
+    const copy = await copying(world);
+    await send(copy, PAUSE_UPDATE, { reason: 'backup window' });
+    await inPhase(copy, 'paused');
+    expect((await copy.status()).paused).toMatchObject({ bytesFlushed: 4, bytesTotal: 1024 ** 3 });
+    expect(world.leftovers).toContain('destination.device');
+    expect(world.calls).not.toContain('fenceCopier');
+    // Twice is as good as once, and nobody copies meanwhile.
+    expect(await send(copy, PAUSE_UPDATE)).toMatchObject({ delivered: true });
+    await send(copy, THROTTLE_UPDATE, { limit: 5 });
+    expect(world.inputs).toHaveLength(1);
+    await send(copy, RESUME_UPDATE);
+    await inPhase(copy, 'copying');
+    while (world.inputs.length < 2) await sleep(20);
+    expect(world.inputs[1]).toMatchObject({
+      control: { version: 4, paused: false, limit: 5 },
+      from: PROGRESS,
+    });
+    expect((await copy.status()).paused).toBeUndefined();
+    world.end();
+    await copy.result();
+    expectClean(world);
+  });
+
+  it('takes everything back when cancelled while paused', async () => {
+    const world = new SteeredWorld();
+    const copy = await copying(world);
+    await send(copy, PAUSE_UPDATE);
+    await inPhase(copy, 'paused');
+    await copy.handle.cancel();
+    expect(await failureCode(copy.result())).toBe('CancelledFailure');
+    expectClean(world);
+  });
+
+  it('that is told before it begins starts so', async () => {
+    const world = new SteeredWorld();
+    const told = new Promise<void>((resolve) => {
+      world.before('source.connectVolume', async () => {
+        resolve();
+        await sleep(500);
+      });
+    });
+    const copy = await startCopy(rig, world);
+    await told;
+    const answers = [
+      await send(copy, THROTTLE_UPDATE, { limit: 7 }),
+      await send(copy, PAUSE_UPDATE),
+    ];
+    expect(answers.map(({ delivered }) => delivered)).toEqual([true, true]);
+    await inPhase(copy, 'paused');
+    expect(world.inputs[0]?.control).toEqual({ version: 2, paused: true, limit: 7 });
+    expect(world.controls).toEqual([]);
+    world.end();
+    await send(copy, RESUME_UPDATE);
+    await copy.result();
+    expectClean(world);
+  });
+
+  it('brings what its host could not take at first, the newest of it', async () => {
+    const world = new SteeredWorld();
+    world.before('controlCopy', (attempt) => {
+      if (attempt < 3) throw flaky();
+    });
+    const copy = await copying(world);
+    await Promise.all([
+      send(copy, THROTTLE_UPDATE, { limit: 1 }),
+      send(copy, THROTTLE_UPDATE, { limit: 2 }),
+    ]);
+    expect(world.controls.at(-1)).toEqual((await copy.status()).control);
+    expect(world.controls.at(-1)?.version).toBe(2);
+    world.end();
+    await copy.result();
+    expectClean(world);
+  });
+
+  it('keeps a pause that comes with the last byte, before it compares', async () => {
+    const world = new FakeWorld();
+    const lastByte = new Promise<void>((resolve) => {
+      world.before('copyData', async () => {
+        resolve();
+        await sleep(500);
+      });
+    });
+    const copy = await startCopy(rig, world);
+    await lastByte;
+    await send(copy, PAUSE_UPDATE);
+    await inPhase(copy, 'paused');
+    const { paused } = await copy.status();
+    expect(paused?.bytesFlushed).toBe(paused?.bytesTotal);
+    expect(world.calls).not.toContain('verifyCopy');
+    await send(copy, RESUME_UPDATE);
+    await copy.result();
+    expect(world.calls.filter((call) => call === 'copyData')).toHaveLength(1);
+    expectClean(world);
+  });
+
+  it('refuses what it cannot do any more, and what is no limit', async () => {
+    const world = new SteeredWorld();
+    const copy = await copying(world);
+    for (const limit of [0, -1, 0.5, '1MiB', undefined]) {
+      expect(await refusal(send(copy, THROTTLE_UPDATE, { limit }))).toContain('bytes a second');
+    }
+    expect(await refusal(send(copy, PAUSE_UPDATE, { reason: 5 }))).toContain('text');
+    const { control } = await copy.status();
+    expect(control).toEqual({ version: 0, paused: false });
+    const verifying = new Promise<void>((resolve) => {
+      world.before('verifyCopy', async () => {
+        resolve();
+        await sleep(1000);
+      });
+    });
+    world.end();
+    await verifying;
+    for (const name of [PAUSE_UPDATE, RESUME_UPDATE]) {
+      expect(await refusal(send(copy, name))).toContain('the copy is verifying');
+    }
+    expect(await refusal(send(copy, THROTTLE_UPDATE, { limit: 5 }))).toContain('verifying');
+    await copy.result();
+    expectClean(world);
+  });
+});

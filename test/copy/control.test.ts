@@ -60,14 +60,14 @@ describe('what is wanted of a copy', () => {
     expect(await limitOf({}, 5)).toBe(2);
   });
 
-  it('reaches who follows it within half a second, and is gone with the checkpoint', async () => {
+  it('reaches who follows it within a second, and is gone with the checkpoint', async () => {
     const steering = await open();
     const changed = new Promise<number>((resolve) => {
       steering.follow(() => resolve(performance.now()));
     });
     const at = performance.now();
     await tell(1, { paused: true });
-    expect((await changed) - at).toBeLessThan(500);
+    expect((await changed) - at).toBeLessThan(1000);
     expect(steering.paused).toBe(true);
     steering.close();
     await fenceCopier(rig.state, VOLUMES.destination, { copyId: 'copy-1', forget: true });
@@ -129,7 +129,7 @@ it('another rate holds within a second, within 15 % over ten, and none means non
 it.each(['dd', 'file'] as const)(
   'another rate holds for %s from its next range',
   async (engine) => {
-    const { ends, plan } = await prepare(engine, 32 * MIB, MIB);
+    const { ends, plan } = await prepare(engine, 64 * MIB, MIB);
     const run = rig.run(plan, ends);
     const seen = watched(run);
     const copy = attempt(run);
@@ -137,8 +137,8 @@ it.each(['dd', 'file'] as const)(
     await tell(1, { limit: 64 * MIB });
     const at = performance.now();
     await copy;
-    // It would have taken 30 s.
-    expect(performance.now() - at).toBeLessThan(18_000);
+    // It would have taken a minute.
+    expect(performance.now() - at).toBeLessThan(35_000);
     expect(await digest(ends.destination.path)).toBe(await digest(ends.source.path));
   },
 );

@@ -71,11 +71,31 @@ export type CopyPlan = {
   /** O_DIRECT on each side, as probed. */
   sourceDirect: Reasoned<boolean>;
   destinationDirect: Reasoned<boolean>;
-  /** Leave all-zero blocks out: only where the destination is known to read as zeros. */
-  skipZeros: Reasoned<boolean>;
+  /** Holes of the source are known by its file and not read. */
+  extents: Reasoned<boolean>;
+  zeros: Reasoned<ZeroHandling>;
   throttle: Reasoned<ThrottleKind>;
   bytesPerSecond?: number;
   ionice?: IoPriority;
+};
+
+/**
+ * What becomes of zeros on the destination. `skip`: left out, where it is known to read as zeros.
+ * `discard`: made by the destination itself, which then reads as zeros for certain. `write`: written.
+ */
+export type ZeroHandling = 'skip' | 'discard' | 'write';
+
+/**
+ * What became of the bytes that were flushed, each time they were. Written, skipped and zeroed add
+ * up to them; holes of the source are not read.
+ */
+export type ByteCounts = {
+  bytesRead: number;
+  bytesWritten: number;
+  /** Zeros that were left out. */
+  bytesSkipped: number;
+  /** Zeros that the destination made by itself. */
+  bytesZeroed: number;
 };
 
 /** How a bandwidth limit is kept; `paced` needs nothing of the host. */
@@ -100,7 +120,8 @@ export type CopyProgress = {
   digestsRoot: string;
   /** Nothing is in doubt: whoever goes on from here copies nothing twice. */
   settled?: true;
-} & Partial<LaneSetting>;
+} & Partial<LaneSetting> &
+  Partial<ByteCounts>;
 
 /** What copyData answers when it was paused before its end. */
 export type PausedCopy = { paused: true; progress: CopyProgress };
@@ -111,7 +132,10 @@ export type ChunkState = (typeof CHUNK_STATES)[number];
 /** In a byte of `chunkStates`, beside the state's place in CHUNK_STATES: it was copied again. */
 export const CHUNK_REPEATED = 0x10;
 
-/** Result of copyData; with what the lanes of the engine `direct` settled on. */
+/**
+ * Result of copyData; with what the lanes of the engine `direct` settled on. A count that is missing
+ * is one that an engine could not make.
+ */
 export type CopyResult = {
   bytes: number;
   seconds: number;
@@ -123,7 +147,8 @@ export type CopyResult = {
   bytesRepaired: number;
   /** A byte a chunk, see CHUNK_STATES and CHUNK_REPEATED: deflated (RFC 1951), in base64. */
   chunkStates: string;
-} & Partial<LaneSetting>;
+} & Partial<LaneSetting> &
+  Partial<ByteCounts>;
 
 /** Heartbeat of verifyCopy; the host's checkpoint knows which bytes. */
 export type VerifyProgress = { bytesCompared: number; bytesTotal: number; bytesPerSecond: number };

@@ -4,10 +4,17 @@ import { z } from 'zod';
 import { DrayError } from '../contract/errors.ts';
 import type { CopyPlan } from '../contract/copy.ts';
 import { readJson, writeAtomic } from '../system/atomic-file.ts';
+import { countsIn, NOTHING_COUNTED } from './byte-counts.ts';
 import { areMerged, sumBytes, windowFrom } from './ranges.ts';
 
 const bytes = z.int().min(0);
 const range = z.object({ offset: bytes, length: bytes });
+const counts = z.object({
+  bytesRead: bytes.exactOptional(),
+  bytesWritten: bytes.exactOptional(),
+  bytesSkipped: bytes.exactOptional(),
+  bytesZeroed: bytes.exactOptional(),
+});
 
 const body = z.object({
   version: z.literal(1),
@@ -30,6 +37,10 @@ const body = z.object({
   differing: z.array(range),
   bytesRepaired: bytes,
   bytesDigestedLate: bytes,
+  /** Where something may have been written that is not the source's: its zeros are not left out. */
+  touched: z.array(range),
+  /** Of all that was ever flushed. */
+  counts,
   /** When the first attempt began (ms since 1970). */
   startedAt: bytes,
   /** Since when nobody works on it because it was to be paused (ms since 1970). */
@@ -48,6 +59,7 @@ const heartbeatSchema = z.object({
   attempt: bytes,
   flushed: z.array(range),
   settled: z.literal(true).exactOptional(),
+  ...counts.shape,
 });
 
 const checksumOf = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -73,6 +85,8 @@ function begin({ copyId, reservations }: CheckpointOwner, plan: CopyPlan): Check
     differing: [],
     bytesRepaired: 0,
     bytesDigestedLate: 0,
+    touched: [],
+    counts: NOTHING_COUNTED,
     startedAt: now,
   };
 }
@@ -99,7 +113,7 @@ async function readFileCheckpoint(
   owner: CheckpointOwner,
   plan: CopyPlan,
   onNotice: (notice: string) => void,
-): Promise<Checkpoint | undefined> {
+): Promise<Checkpoint | 'ofAnother' | 'damaged' | undefined> {
   try {
     const found = await readJson(fileIn(directory), fileSchema);
     if (found === undefined) return undefined;
@@ -107,17 +121,17 @@ async function readFileCheckpoint(
       found.checksum === checksumOf(found.text)
         ? body.safeParse(JSON.parse(found.text)).data
         : undefined;
+    const isOfAnother = checkpoint === undefined ? undefined : foreign(checkpoint, owner);
     const because =
-      checkpoint === undefined
-        ? 'it is damaged'
-        : (foreign(checkpoint, owner) ?? unfit(checkpoint, plan));
+      checkpoint === undefined ? 'it is damaged' : (isOfAnother ?? unfit(checkpoint, plan));
     if (because === undefined) return checkpoint;
     onNotice(`the checkpoint of this destination is not used: ${because}`);
+    return isOfAnother === undefined ? 'damaged' : 'ofAnother';
   } catch (error) {
     if (!(error instanceof DrayError)) throw error;
     onNotice(`the checkpoint of this destination is not used: ${error.message}`);
+    return 'damaged';
   }
-  return undefined;
 }
 
 /**
@@ -133,21 +147,30 @@ export async function loadCheckpoint(
   onNotice: (notice: string) => void,
 ): Promise<Checkpoint> {
   const found = await readFileCheckpoint(directory, owner, plan, onNotice);
-  if (found !== undefined) return found;
-  const fresh = begin(owner, plan);
+  if (typeof found === 'object') return found;
+  const everything = [{ offset: 0, length: plan.bytesTotal }];
+  // What this copy has written before, and nobody knows any more, may be anywhere.
+  const fresh = { ...begin(owner, plan), touched: found === 'damaged' ? everything : [] };
   if (heartbeat === undefined || heartbeat === null) return fresh;
   const parsed = heartbeatSchema.safeParse(heartbeat);
   const because = parsed.success ? unfit(parsed.data, plan) : z.prettifyError(parsed.error);
   if (!parsed.success || because !== undefined) {
     onNotice(`the last heartbeat is not used, the copy starts anew: ${because}`);
-    return fresh;
+    return { ...fresh, touched: everything };
   }
   const { flushed, attempt, settled } = parsed.data;
   onNotice(`goes on from the last heartbeat, ${sumBytes(flushed)} bytes flushed`);
   // How far the range in progress came is not known here: it counts as moved in full.
   const isDoubted = attempt > 0 && settled !== true;
   const running = isDoubted ? windowFrom(flushed, plan.bytesTotal, plan.rangeBytes) : undefined;
-  return { ...fresh, flushed, attempts: attempt, ...(running === undefined ? {} : { running }) };
+  return {
+    ...fresh,
+    flushed,
+    attempts: attempt,
+    touched: everything,
+    counts: countsIn(parsed.data),
+    ...(running === undefined ? {} : { running }),
+  };
 }
 
 /** @throws StateUnwritable, StorageFull */

@@ -4,11 +4,17 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
-import { type ByteRange, CHUNK_REPEATED, CHUNK_STATES, type ChunkState } from '../contract/copy.ts';
+import {
+  type ByteCounts,
+  type ByteRange,
+  CHUNK_REPEATED,
+  CHUNK_STATES,
+  type ChunkState,
+} from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import { errnoOf } from '../system/atomic-file.ts';
 import { MerkleTree } from './merkle.ts';
-import { missingBytes } from './ranges.ts';
+import { addRange, missingBytes } from './ranges.ts';
 
 /** What was flushed: a whole chunk with its digest, or any other range without one. */
 export type RangeDone = ByteRange & {
@@ -16,6 +22,8 @@ export type RangeDone = ByteRange & {
   state?: ChunkState;
   /** SHA-256 of what was read from the source, as hexadecimal. */
   digest?: string;
+  /** What its engine could count. Default: nothing. */
+  counts?: Partial<ByteCounts>;
 };
 
 const DIGEST_BYTES = 32;
@@ -166,6 +174,7 @@ export class ChunkMap {
   ): Promise<void> {
     if (chunks.length === 0) return;
     await writing('chunks', async () => {
+      let written: ByteRange[] = [];
       for (const chunk of chunks) {
         const index = this.#indexOf(chunk.offset);
         const at = index * RECORD_BYTES;
@@ -176,7 +185,10 @@ export class ChunkMap {
         if (digest !== undefined) record.write(digest, 1, 'hex');
         record.set(checkOf(this.copyId, index, record), 1 + DIGEST_BYTES);
         this.#tree.set(index, this.#leaf(index));
-        await this.file.write(record, 0, RECORD_BYTES, at);
+        written = addRange(written, { offset: at, length: RECORD_BYTES });
+      }
+      for (const { offset, length } of written) {
+        await this.file.write(this.records, offset, length, offset);
       }
       await this.file.datasync();
     });

@@ -48,7 +48,7 @@ type Attempt = {
 
 async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
   const { run, lease, journal, report, guidance, start } = at;
-  const { plan, ends, volumes, signal } = run;
+  const { plan, ends, volumes, signal, log } = run;
   const inDoubt = Math.min(range.length, plan.rangeBytes);
   const silence = new Silence(silenceSeconds(inDoubt, run.limits));
   // A copier that keeps a pace says nothing while a request waits for it.
@@ -58,6 +58,7 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
   const unfollow = guidance.follow(heard);
   const work: RangeWork = {
     plan,
+    touched: journal.checkpoint.touched,
     guidance,
     start,
     signal: AbortSignal.any([signal, silence.signal]),
@@ -69,8 +70,9 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
       flushed: async (done) => {
         await journal.flushed(done);
         heard();
-        report.recorded(journal.checkpoint.flushed, journal.chunks.root);
+        report.recorded(journal.checkpoint, journal.chunks.root);
       },
+      notice: (words) => log.warn(words, { copyId: run.copyId }),
     },
   };
   const outcome = await ENGINES[plan.engine.value].copyRange(range, work).finally(() => {
@@ -180,7 +182,7 @@ async function resultOf(
   lanes: LaneSetting | undefined,
   { log, volumes }: CopyRun,
 ): Promise<CopyResult> {
-  const { startedAt, attempts, bytesTotal: bytes, flushed } = journal.checkpoint;
+  const { startedAt, attempts, bytesTotal: bytes, flushed, counts } = journal.checkpoint;
   const { bytesCopiedAgain, bytesRepaired } = journal.checkpoint;
   const seconds = Math.max((Date.now() - startedAt) / 1000, 0.001);
   const mbPerSecond = Math.round((bytes / MB / seconds) * 100) / 100;
@@ -192,8 +194,11 @@ async function resultOf(
     facts,
   );
   const chunkStates = await journal.chunks.states(flushed);
-  const counts = { attempts, bytesCopiedAgain, bytesRepaired };
-  return { bytes, seconds, mbPerSecond, ...counts, chunkStates, ...lanes };
+  return {
+    ...{ bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain, bytesRepaired, chunkStates },
+    ...counts,
+    ...lanes,
+  };
 }
 
 /**

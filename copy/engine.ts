@@ -25,6 +25,8 @@ export type RangeReport = {
   submitted: (bytes: number, pid: number, setting?: LaneSetting) => void;
   /** After the flush that covers them; on return they are recorded. Called one at a time. */
   flushed: (done: readonly RangeDone[]) => Promise<void>;
+  /** Words for the log. */
+  notice: (words: string) => void;
 };
 
 /** What is wanted of a copier while it works. */
@@ -39,6 +41,8 @@ export type Guidance = {
 /** What an engine is given beside the range. */
 export type RangeWork = {
   plan: CopyPlan;
+  /** Where an earlier attempt may have written: zeros are not left out there. Merged. */
+  touched: readonly ByteRange[];
   /** For an engine that streams: it follows each change between its requests. */
   guidance: Guidance;
   start: StartCopier;

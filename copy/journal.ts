@@ -8,6 +8,7 @@ import {
   loadCheckpoint,
   saveCheckpoint,
 } from './checkpoint.ts';
+import { addCounts } from './byte-counts.ts';
 import { ChunkMap, type RangeDone } from './chunk-map.ts';
 import { holdsLease, type Lease } from './lease.ts';
 import {
@@ -87,12 +88,14 @@ export class Journal {
   async begin(windowBytes: number): Promise<void> {
     this.#windowBytes = windowBytes;
     const { running: doubted, flushed, differing } = this.current;
+    const written = doubted === undefined ? differing : [...differing, doubted];
     const again = doubted === undefined ? 0 : (doubted.moved ?? missingBytes(flushed, doubted));
     await this.go({
       ...this.current,
       bytesCopiedAgain: this.current.bytesCopiedAgain + again,
       flushed: differing.reduce(removeRange, flushed),
       verified: differing.reduce(removeRange, this.current.verified),
+      touched: written.reduce(addRange, this.current.touched),
       bytesRepaired: this.current.bytesRepaired + sumBytes(differing),
       differing: [],
     });
@@ -106,7 +109,8 @@ export class Journal {
   async flushed(done: readonly RangeDone[]): Promise<void> {
     await this.chunks.record(done);
     const flushed = done.reduce(addRange, this.current.flushed);
-    await this.go({ ...this.current, flushed, idleAttempts: 0 });
+    const counts = done.map((each) => each.counts ?? {}).reduce(addCounts, this.current.counts);
+    await this.go({ ...this.current, flushed, counts, idleAttempts: 0 });
   }
 
   /** Of another limit another window follows, before a range that goes as far as it. */

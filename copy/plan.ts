@@ -22,6 +22,7 @@ import { ALIGNMENT, wholePages } from './lanes/alignment.ts';
 import { openRefusal, probedBytes, probeDirect } from './probe.ts';
 import { chooseThrottle } from './throttle/throttle.ts';
 import { requireTools } from './tools.ts';
+import { chooseExtents, chooseZeros } from './zeros.ts';
 
 /** Cinder's default of volume_dd_blocksize. */
 const DEFAULT_BLOCK_SIZE = '1M';
@@ -77,14 +78,6 @@ export function chunkBytesOf(
   const slow = Math.max(bytesPerSecond, plan.bytesTotal / MAX_SLOW_CHUNKS);
   const most = Math.min(MAX_CHUNK_BYTES, plan.rangeBytes / Math.max(EIGHTH, lanes), slow);
   return Math.max(1, Math.floor(most / unit)) * unit;
-}
-
-function chooseSkipZeros(engine: EngineName, readsAsZeros: boolean, encrypted: boolean) {
-  const skip = (value: boolean, because: string): Reasoned<boolean> => ({ value, because });
-  if (encrypted) return skip(false, 'zeros that are left out would decrypt to noise');
-  if (!readsAsZeros) return skip(false, 'the destination may hold old data');
-  if (engine === 'file') return skip(false, 'the file engine writes every byte');
-  return skip(true, 'the destination was never written and reads as zeros');
 }
 
 /**
@@ -166,7 +159,8 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     maxRequestBytes: await chooseMaxRequestBytes(ends.destination, direct.destination, sizes),
     sourceDirect,
     destinationDirect,
-    skipZeros: chooseSkipZeros(engine.value, input.destinationReadsAsZeros, input.encrypted),
+    extents: await chooseExtents(engine.value, source.kind),
+    zeros: await chooseZeros(engine.value, destination, input),
     throttle: await chooseThrottle(ends, direct, engine.value, slowest !== undefined),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     ...(ionice === undefined ? {} : { ionice }),

@@ -1,4 +1,4 @@
-import type { ByteRange, CopyProgress, LaneSetting } from '../contract/copy.ts';
+import type { CopyProgress, LaneSetting } from '../contract/copy.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { sumBytes } from './ranges.ts';
 import { Rate } from './rate.ts';
@@ -12,7 +12,7 @@ export class ProgressReport {
   readonly #timer: NodeJS.Timeout;
   readonly #attempt: number;
   readonly #bytesTotal: number;
-  #flushed: ByteRange[];
+  #known: Pick<Checkpoint, 'flushed' | 'counts'>;
   #submitted = 0;
   #pid: number | undefined;
   #lanes: LaneSetting | undefined;
@@ -24,7 +24,7 @@ export class ProgressReport {
   ) {
     this.#attempt = checkpoint.attempts;
     this.#bytesTotal = checkpoint.bytesTotal;
-    this.#flushed = checkpoint.flushed;
+    this.#known = checkpoint;
     this.#timer = setInterval(() => this.#report(), 1000);
     this.#report();
   }
@@ -46,8 +46,8 @@ export class ProgressReport {
     this.#pid = undefined;
   }
 
-  recorded(flushed: ByteRange[], digestsRoot: string): void {
-    this.#flushed = flushed;
+  recorded(known: Pick<Checkpoint, 'flushed' | 'counts'>, digestsRoot: string): void {
+    this.#known = known;
     this.digestsRoot = digestsRoot;
     this.#submitted = 0;
     this.#report();
@@ -63,7 +63,8 @@ export class ProgressReport {
   }
 
   #progress(bytesPerSecond?: number): CopyProgress {
-    const bytesFlushed = sumBytes(this.#flushed);
+    const { flushed, counts } = this.#known;
+    const bytesFlushed = sumBytes(flushed);
     const bytesSubmitted = Math.min(bytesFlushed + this.#submitted, this.#bytesTotal);
     return {
       bytesFlushed,
@@ -72,9 +73,10 @@ export class ProgressReport {
       bytesPerSecond: bytesPerSecond ?? this.#rate.add(bytesSubmitted),
       attempt: this.#attempt,
       ...(this.#pid === undefined ? {} : { copierPid: this.#pid }),
-      flushed: this.#flushed,
+      flushed,
       digestsRoot: this.digestsRoot,
       ...this.#lanes,
+      ...counts,
     };
   }
 

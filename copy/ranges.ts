@@ -3,13 +3,13 @@ import type { ByteRange } from '../contract/copy.ts';
 /** Adds a range to merged ones; the result is sorted, disjoint and merged again. */
 export function addRange(merged: readonly ByteRange[], added: ByteRange): ByteRange[] {
   const result: ByteRange[] = [];
-  for (const range of [...merged, added].sort((a, b) => a.offset - b.offset)) {
+  for (const { offset, length } of [...merged, added].sort((a, b) => a.offset - b.offset)) {
     const last = result.at(-1);
-    if (last !== undefined && range.offset <= last.offset + last.length) {
-      const end = Math.max(last.offset + last.length, range.offset + range.length);
+    if (last !== undefined && offset <= last.offset + last.length) {
+      const end = Math.max(last.offset + last.length, offset + length);
       last.length = end - last.offset;
     } else {
-      result.push({ ...range });
+      result.push({ offset, length });
     }
   }
   return result;

@@ -80,7 +80,9 @@ function startReaders({ plan, open }: ReadBack, range: ByteRange, reads: Role[])
     limits: readLimits(plan),
     windowBytes: Number.MAX_SAFE_INTEGER,
     direct: directEnds(plan),
-    skipZeros: false,
+    extents: false,
+    zeros: 'write',
+    touched: [],
   };
   return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...lanesArguments(job)], {
     stdio: ['ignore', 'pipe', 'pipe', open.source.fd, open.destination.fd, 'ipc'],
@@ -118,6 +120,7 @@ export async function readBack(
         done = chunks.reduce(addRange, done);
         return 0;
       },
+      notice: () => undefined,
     });
     signal.throwIfAborted();
     if (ended.exit.status !== 0 || missingBytes(done, range) > 0) throw await explain(ended, read);

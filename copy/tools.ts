@@ -3,7 +3,8 @@ import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { toolMissing } from '../system/run.ts';
 
-async function isOnPath(tool: string): Promise<boolean> {
+/** Whether a program is on PATH. */
+export async function isOnPath(tool: string): Promise<boolean> {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
     try {
       await access(join(directory, tool), constants.X_OK);

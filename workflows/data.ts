@@ -58,9 +58,10 @@ async function attachForPlan(run: Run, session: Session, role: Role): Promise<vo
   const attachment = session.attachments[role];
   const before = attachment.exported?.reservation;
   await attachAnew(run, session, role);
-  if (!session.plan.skipZeros.value || attachment.exported?.reservation === before) return;
-  const skipZeros = { value: false, because: `the ${role} was released meanwhile` };
-  session.plan = { ...session.plan, skipZeros };
+  const isSame = attachment.exported?.reservation === before;
+  if (session.plan.zeros.value !== 'skip' || isSame) return;
+  const zeros = { value: 'write' as const, because: `the ${role} was released meanwhile` };
+  session.plan = { ...session.plan, zeros };
 }
 
 type DataInput = Omit<CopyDataInput, 'control' | 'from'>;

@@ -1,7 +1,9 @@
 import type { ByteRange, CopyPlan } from '../../contract/copy.ts';
 import { DdStatus, type DdLine } from '../dd-status.ts';
 import type { Engine, RangeOutcome } from '../engine.ts';
+import { allWritten } from '../byte-counts.ts';
 import { failedEnd } from '../failed-end.ts';
+import { missingBytes } from '../ranges.ts';
 import { supervise } from '../supervise.ts';
 import { ioniceArguments } from './ionice.ts';
 
@@ -11,12 +13,12 @@ const KEPT_WORDS = 8;
  * Cinder's list (volume_utils._copy_volume_with_path: `count`, `bs`, `iflag=count_bytes[,direct]`,
  * `oflag=direct`, `conv=`, ionice before it) for one range of the volume, with what a range and a
  * safe end need: skip_bytes, skip=, seek_bytes, seek=, notrunc, fdatasync always, and progress.
- * `sparse` only where the plan found it safe.
+ * `sparse` only where that is safe.
  */
-export function ddArguments(range: ByteRange, plan: CopyPlan): string[] {
+export function ddArguments(range: ByteRange, plan: CopyPlan, isSparse: boolean): string[] {
   const iflag = ['count_bytes', 'skip_bytes', ...(plan.sourceDirect.value ? ['direct'] : [])];
   const oflag = ['seek_bytes', ...(plan.destinationDirect.value ? ['direct'] : [])];
-  const conv = ['notrunc', 'fdatasync', ...(plan.skipZeros.value ? ['sparse'] : [])];
+  const conv = ['notrunc', 'fdatasync', ...(isSparse ? ['sparse'] : [])];
   return [
     ...ioniceArguments(plan.ionice),
     'dd',
@@ -36,8 +38,10 @@ export function ddArguments(range: ByteRange, plan: CopyPlan): string[] {
 export const ddEngine: Engine = {
   name: 'dd',
   streams: false,
-  async copyRange(range, { plan, start, signal, report }): Promise<RangeOutcome> {
-    const child = start(ddArguments(range, plan));
+  async copyRange(range, { plan, touched, start, signal, report }): Promise<RangeOutcome> {
+    const isTouched = missingBytes(touched, range) < range.length;
+    const isSparse = plan.zeros.value === 'skip' && !isTouched;
+    const child = start(ddArguments(range, plan, isSparse));
     if (child.pid !== undefined) report.submitted(0, child.pid);
     const status = new DdStatus();
     const words: string[] = [];
@@ -58,7 +62,11 @@ export const ddEngine: Engine = {
     read(status.end());
     // dd ends with 0 on a source that is too short: only its own count proves the range.
     const flushed = exit.status === 0 && moved === range.length;
-    if (flushed) await report.flushed([range]);
+    // dd does not say how much it left out.
+    const counts = isSparse
+      ? { bytesRead: range.length, bytesZeroed: 0 }
+      : allWritten(range.length);
+    if (flushed) await report.flushed([{ ...range, counts }]);
     return {
       flushed,
       exit,

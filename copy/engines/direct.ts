@@ -9,10 +9,10 @@ import { directEnds } from '../probe.ts';
 import { addRange, reachFrom, sumBytes } from '../ranges.ts';
 import { ioniceArguments } from './ionice.ts';
 
-function rangeDone({ offset, length, state, digests }: ChunkDone): RangeDone {
+function rangeDone({ offset, length, copied, digests }: ChunkDone): RangeDone {
   return {
     ...{ offset, length },
-    ...(state === undefined ? {} : { state }),
+    ...(copied === undefined ? {} : { state: copied.state, counts: copied.counts }),
     ...(digests.source === undefined ? {} : { digest: digests.source }),
   };
 }
@@ -24,7 +24,7 @@ function rangeDone({ offset, length, state, digests }: ChunkDone): RangeDone {
 export const directEngine: Engine = {
   name: 'direct',
   streams: true,
-  async copyRange(range, { plan, guidance, start, signal, report }) {
+  async copyRange(range, { plan, touched, guidance, start, signal, report }) {
     const job: LaneJob = {
       work: 'copy',
       reads: [],
@@ -34,12 +34,14 @@ export const directEngine: Engine = {
       limits: copyLimits(plan),
       windowBytes: plan.rangeBytes,
       direct: directEnds(plan),
-      skipZeros: plan.skipZeros.value,
+      extents: plan.extents.value,
+      zeros: plan.zeros.value,
+      touched: [...touched],
       ...(guidance.pace === undefined ? {} : { bytesPerSecond: guidance.pace }),
     };
     const child = start([...ioniceArguments(plan.ionice), ...lanesArguments(job)], 'ipc');
     let flushed: ByteRange[] = [];
-    let moved = 0;
+    let [moved, settled] = [0, 0];
     let lanes: LaneSetting | undefined;
     let told = false as boolean;
     const unfollow = guidance.follow(() => {
@@ -48,7 +50,7 @@ export const directEngine: Engine = {
       command(child, paused ? { kind: 'stop' } : { kind: 'pace', bytesPerSecond: pace ?? null });
     });
     const submitted = (): void => {
-      const onTheirWay = Math.max(0, moved - sumBytes(flushed));
+      const onTheirWay = Math.max(0, moved - settled);
       if (child.pid !== undefined) report.submitted(onTheirWay, child.pid, lanes);
     };
     submitted();
@@ -60,9 +62,11 @@ export const directEngine: Engine = {
       done: async (chunks) => {
         await report.flushed(chunks.map(rangeDone));
         flushed = chunks.reduce(addRange, flushed);
+        for (const { copied } of chunks) settled += copied?.moved ?? 0;
         submitted();
         return reachFrom(flushed, range.offset);
       },
+      notice: report.notice,
     }).finally(unfollow);
     const failed = failedEnd(words);
     const isWhole = sumBytes(flushed) === range.length;

@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { ByteRange, CopyPlan } from '../../contract/copy.ts';
 import type { Engine, RangeOutcome } from '../engine.ts';
+import { allWritten } from '../byte-counts.ts';
 import { failedEnd } from '../failed-end.ts';
 import { nodeProgram } from '../node-program.ts';
 import { supervise } from '../supervise.ts';
@@ -52,7 +53,7 @@ export const fileEngine: Engine = {
     const exit = await supervise(child, signal);
     const failed = failedEnd(words.trim());
     const flushed = exit.status === 0 && told.flushed === range.length;
-    if (flushed) await report.flushed([range]);
+    if (flushed) await report.flushed([{ ...range, counts: allWritten(range.length) }]);
     return {
       flushed,
       exit,

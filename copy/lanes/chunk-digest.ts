@@ -24,10 +24,16 @@ export class ChunkDigest {
   #hash: Hash | undefined;
   #leadingZeros = 0;
 
+  /** As many zeros. */
+  skip(length: number): void {
+    if (this.#hash === undefined) this.#leadingZeros += length;
+    else addZeros(this.#hash, length);
+  }
+
   /** `isZero`: whether all bytes are. */
   update(bytes: Uint8Array, isZero: boolean): void {
-    if (this.#hash === undefined && isZero) {
-      this.#leadingZeros += bytes.length;
+    if (isZero) {
+      this.skip(bytes.length);
       return;
     }
     this.#hash ??= addZeros(createHash('sha256'), this.#leadingZeros);

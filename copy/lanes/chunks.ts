@@ -1,6 +1,23 @@
 import type { ByteRange } from '../../contract/copy.ts';
 
-/** Hands the chunks of a range out in order, none that ends further ahead than the window. */
+/** Chunks that are given at once where none of them needs a lane. */
+const RUN_CHUNKS = 1024;
+
+/** What is known of the source before it is read. */
+export type Content = {
+  /** How far there is nothing that needs a lane, from an offset on. */
+  emptyUpTo: (offset: number) => Promise<number>;
+  /** Where there is data; undefined where nobody knows. */
+  within: (chunk: ByteRange) => Promise<ByteRange[] | undefined>;
+};
+
+/** What is to be done next: a chunk with its data, or whole chunks that need no lane. */
+export type Taken = ByteRange & { isEmpty: boolean; data?: ByteRange[] };
+
+/**
+ * Hands the chunks of a range out in order, none that ends further ahead than the window. Those
+ * that hold nothing come several at once and from anywhere: nothing of them can be in doubt.
+ */
 export class Chunks {
   #next: number;
   #recorded: number;
@@ -10,6 +27,7 @@ export class Chunks {
     private readonly range: ByteRange,
     private readonly chunkBytes: number,
     private readonly windowBytes: number,
+    private readonly content: Content,
   ) {
     this.#next = range.offset;
     this.#recorded = range.offset;
@@ -22,7 +40,7 @@ export class Chunks {
 
   /** No chunk is given any more. */
   stop(): void {
-    this.#next = this.range.offset + this.range.length;
+    this.#next = this.#end;
     for (const go of this.#waiting.splice(0)) go();
   }
 
@@ -33,25 +51,47 @@ export class Chunks {
   }
 
   /** `onHeld` is called when the window is full; undefined when no chunk is left. */
-  async take(onHeld: () => void): Promise<ByteRange | undefined> {
-    while (!this.#isEmpty && this.#behindNext() > this.#recorded + this.windowBytes) {
+  async take(onHeld: () => void): Promise<Taken | undefined> {
+    while (this.#next < this.#end) {
+      const offset = this.#next;
+      const empty = this.#wholeChunks(offset, await this.content.emptyUpTo(offset));
+      const isEmpty = empty > offset;
+      const end = isEmpty ? empty : this.#behind(offset);
+      const range = { offset, length: end - offset };
+      const data = isEmpty ? undefined : await this.content.within(range);
+      // Another lane has taken it meanwhile, and what was told of it may be forgotten.
+      if (offset !== this.#next) continue;
+      if (isEmpty || end <= this.#recorded + this.windowBytes) {
+        this.#next = end;
+        return { ...range, isEmpty, ...(data === undefined ? {} : { data }) };
+      }
       const go = new Promise<void>((resolve) => this.#waiting.push(resolve));
       onHeld();
       await go;
     }
-    if (this.#isEmpty) return undefined;
-    const offset = this.#next;
-    this.#next = this.#behindNext();
-    return { offset, length: this.#next - offset };
+    return undefined;
   }
 
-  get #isEmpty(): boolean {
-    return this.#next >= this.range.offset + this.range.length;
+  /** The chunks of a run. */
+  *split({ offset, length }: ByteRange): Generator<ByteRange> {
+    for (let at = offset; at < offset + length; at = this.#behind(at)) {
+      yield { offset: at, length: this.#behind(at) - at };
+    }
+  }
+
+  get #end(): number {
+    return this.range.offset + this.range.length;
   }
 
   /** Boundaries are multiples of the chunk, wherever the range begins. */
-  #behindNext(): number {
-    const boundary = (Math.floor(this.#next / this.chunkBytes) + 1) * this.chunkBytes;
-    return Math.min(boundary, this.range.offset + this.range.length);
+  #behind(offset: number): number {
+    const boundary = (Math.floor(offset / this.chunkBytes) + 1) * this.chunkBytes;
+    return Math.min(boundary, this.#end);
+  }
+
+  #wholeChunks(offset: number, upTo: number): number {
+    const most = (Math.floor(offset / this.chunkBytes) + RUN_CHUNKS) * this.chunkBytes;
+    const whole = upTo >= this.#end ? this.#end : upTo - (upTo % this.chunkBytes);
+    return Math.min(whole, most);
   }
 }

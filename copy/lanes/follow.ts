@@ -21,6 +21,8 @@ export type LanesListener = {
   moved: (bytes: number, setting: LaneSetting) => void;
   /** Chunks in the order of their end, one call at a time; answers up to where all is recorded. */
   done: (chunks: ChunkDone[]) => Promise<number>;
+  /** What a person may want to know. */
+  notice: (words: string) => void;
 };
 
 /**
@@ -47,6 +49,7 @@ export async function followLanes(
   child.on('message', (message) => {
     const told = message as Told;
     if (told.kind === 'moved') listener.moved(told.bytes, told.setting);
+    else if (told.kind === 'notice') listener.notice(told.words);
     else if (told.kind === 'failed') words ||= told.words;
     else dealing = dealing.then(() => deal(told.chunks));
   });

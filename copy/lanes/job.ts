@@ -1,4 +1,10 @@
-import type { ByteRange, ChunkState, LaneSetting } from '../../contract/copy.ts';
+import type {
+  ByteCounts,
+  ByteRange,
+  ChunkState,
+  LaneSetting,
+  ZeroHandling,
+} from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
 import type { LaneLimits } from './climb.ts';
 
@@ -19,23 +25,34 @@ export type LaneJob = {
   windowBytes: number;
   /** Ends that are opened with O_DIRECT. */
   direct: Record<Role, boolean>;
-  /** Requests of zeros are not written. */
-  skipZeros: boolean;
+  /** Whether the source is asked where it has data; its holes are not read then. */
+  extents: boolean;
+  zeros: ZeroHandling;
+  /** Where something may have been written before: zeros are not left out there. Merged. */
+  touched: ByteRange[];
   bytesPerSecond?: number;
+};
+
+/** What one lane works on. */
+export type Chunk = ByteRange & {
+  /** Where the source has data, in order; the rest of the chunk is holes. Default: all of it. */
+  data?: ByteRange[];
+  zeros: ZeroHandling;
 };
 
 /** A chunk that was flushed, or read. */
 export type ChunkDone = ByteRange & {
   /** SHA-256 of what was read of each end, as hexadecimal: of a copy the source's. */
   digests: Partial<Record<Role, string>>;
-  /** Of a copied chunk. */
-  state?: ChunkState;
+  /** Of a copied chunk: what became of it, and its part of what `moved` counts. */
+  copied?: { state: ChunkState; counts: ByteCounts; moved: number };
 };
 
 /** What the program tells its parent. */
 export type Told =
   | { kind: 'moved'; bytes: number; setting: LaneSetting }
   | { kind: 'done'; chunks: ChunkDone[] }
+  | { kind: 'notice'; words: string }
   | { kind: 'failed'; words: string };
 
 /** What its parent tells the program. */

@@ -1,11 +1,12 @@
 /** One lane, a thread: works on one chunk at a time, request by request. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ByteRange, ChunkState } from '../../contract/copy.ts';
+import type { ByteCounts, ByteRange, ChunkState } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
+import { ALIGNMENT, wholePages } from './alignment.ts';
 import { ChunkDigest } from './chunk-digest.ts';
 import { alignedBytes, type LaneEnd, readAt, writeAt } from './end.ts';
 import { Gate } from './gate.ts';
-import type { ChunkDone, LaneJob } from './job.ts';
+import type { Chunk, ChunkDone, LaneJob } from './job.ts';
 
 /** What a lane is started with. */
 export type LaneData = {
@@ -19,7 +20,7 @@ export type LaneAnswer = { done: ChunkDone } | { failed: string };
 
 const { job, ends, gate: shared } = workerData as LaneData;
 const gate = new Gate(shared);
-const zeros = Buffer.alloc(job.limits.maxRequestBytes);
+const zeros = alignedBytes(job.limits.maxRequestBytes);
 const memory = alignedBytes(job.limits.maxRequestBytes);
 
 function* requestsOf({ offset, length }: ByteRange): Generator<ByteRange> {
@@ -31,46 +32,96 @@ function* requestsOf({ offset, length }: ByteRange): Generator<ByteRange> {
 }
 
 const isZero = (bytes: Uint8Array): boolean =>
-  zeros.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
+  Buffer.compare(zeros.subarray(0, bytes.length), bytes) === 0;
 
-/** The chunk, or the first part of it when the lanes were told to stop. */
-function copyChunk(chunk: ByteRange): ChunkDone {
-  const source = new ChunkDigest();
-  let state: ChunkState = 'skipped';
-  for (const { offset, length } of requestsOf(chunk)) {
-    if (!gate.pass(length)) {
-      const [digests, done] = [{ source: source.end() }, offset - chunk.offset];
-      return { offset: chunk.offset, length: done, digests, state };
-    }
-    const bytes = memory.subarray(0, length);
-    readAt(ends.source, bytes, offset);
-    const zero = isZero(bytes);
-    source.update(bytes, zero);
-    if (!job.skipZeros || !zero) {
-      writeAt(ends.destination, bytes, offset);
-      state = 'copied';
-    }
-    gate.count(length);
-  }
-  return { ...chunk, digests: { source: source.end() }, state };
+/** From the first to the last byte of data in a request, in whole pages; none in a hole. */
+function dataIn({ data }: Chunk, request: ByteRange): ByteRange | undefined {
+  if (data === undefined) return request;
+  const end = request.offset + request.length;
+  const found = data.filter(
+    (each) => each.offset < end && each.offset + each.length > request.offset,
+  );
+  const [first, last] = [found[0], found.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const from = Math.max(request.offset, wholePages(first.offset));
+  const to = Math.min(end, wholePages(last.offset + last.length + ALIGNMENT - 1));
+  return { offset: from, length: to - from };
 }
 
-function digestChunk(chunk: ByteRange): ChunkDone {
+/** What the source holds in a request: zeros where nothing has to be read. */
+function readRequest(request: ByteRange, found: ByteRange | undefined): Uint8Array {
+  if (found === undefined) return zeros.subarray(0, request.length);
+  const bytes = memory.subarray(0, request.length);
+  const from = found.offset - request.offset;
+  bytes.fill(0, 0, from);
+  bytes.fill(0, from + found.length);
+  readAt(ends.source, bytes.subarray(from, from + found.length), found.offset);
+  return bytes;
+}
+
+/**
+ * Copies a chunk, or the first part of it when the lanes are told to stop. One with zeros alone that the destination may make by itself is answered as
+ * `zeroed` with nothing done: its zeros are written only once something else is found.
+ */
+function copyChunk(chunk: Chunk): ChunkDone {
+  const digest = new ChunkDigest();
+  const counts: ByteCounts = { bytesRead: 0, bytesWritten: 0, bytesSkipped: 0, bytesZeroed: 0 };
+  let [moved, done] = [0, 0];
+  const write = (bytes: Uint8Array, offset: number): void => {
+    writeAt(ends.destination, bytes, offset);
+    counts.bytesWritten += bytes.length;
+  };
+  for (const request of requestsOf(chunk)) {
+    const { offset, length } = request;
+    const found = dataIn(chunk, request);
+    const before = counts.bytesRead + counts.bytesWritten;
+    if (found !== undefined && !gate.pass(length)) break;
+    const bytes = readRequest(request, found);
+    counts.bytesRead += found?.length ?? 0;
+    const zero = found === undefined || isZero(bytes);
+    const isSkipped = zero && chunk.zeros === 'skip';
+    const isZeroed = zero && chunk.zeros === 'discard' && counts.bytesWritten === 0;
+    if (found === undefined && !isSkipped && !isZeroed && !gate.pass(length)) break;
+    digest.update(bytes, zero);
+    done += length;
+    if (isSkipped) {
+      counts.bytesSkipped += length;
+    } else if (isZeroed) {
+      counts.bytesZeroed += length;
+    } else {
+      if (counts.bytesZeroed > 0) {
+        const leading = { offset: chunk.offset, length: counts.bytesZeroed };
+        for (const part of requestsOf(leading)) write(zeros.subarray(0, part.length), part.offset);
+        counts.bytesZeroed = 0;
+      }
+      write(bytes, offset);
+    }
+    if (counts.bytesRead + counts.bytesWritten === before) continue;
+    gate.count(length);
+    moved += length;
+  }
+  const written: ChunkState = counts.bytesSkipped === done ? 'skipped' : 'copied';
+  const state = counts.bytesZeroed > 0 ? 'zeroed' : written;
+  const digests = { source: digest.end() };
+  return { offset: chunk.offset, length: done, digests, copied: { state, counts, moved } };
+}
+
+function digestChunk({ offset, length }: ByteRange): ChunkDone {
   const digests: ChunkDone['digests'] = {};
   for (const role of job.reads) {
     const digest = new ChunkDigest();
-    for (const { offset, length } of requestsOf(chunk)) {
-      const bytes = memory.subarray(0, length);
-      readAt(ends[role], bytes, offset);
+    for (const request of requestsOf({ offset, length })) {
+      const bytes = memory.subarray(0, request.length);
+      readAt(ends[role], bytes, request.offset);
       digest.update(bytes, isZero(bytes));
-      gate.count(length);
+      gate.count(request.length);
     }
     digests[role] = digest.end();
   }
-  return { ...chunk, digests };
+  return { offset, length, digests };
 }
 
-function answer(chunk: ByteRange): LaneAnswer {
+function answer(chunk: Chunk): LaneAnswer {
   try {
     return { done: job.work === 'copy' ? copyChunk(chunk) : digestChunk(chunk) };
   } catch (error) {
@@ -78,5 +129,5 @@ function answer(chunk: ByteRange): LaneAnswer {
   }
 }
 
-parentPort?.on('message', (chunk: ByteRange) => parentPort?.postMessage(answer(chunk)));
+parentPort?.on('message', (chunk: Chunk) => parentPort?.postMessage(answer(chunk)));
 parentPort?.postMessage('ready');

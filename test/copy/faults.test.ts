@@ -117,10 +117,15 @@ describe.each(['dd', 'direct', 'file'] as const)('engine %s', (engine) => {
     const range = { offset: 0, length: 4 * MIB };
     const outcome = await ENGINES[engine].copyRange(range, {
       plan,
+      touched: [],
       guidance: UNGUIDED,
       start: copierStarter(lease, open),
       signal: new AbortController().signal,
-      report: { submitted: () => undefined, flushed: () => Promise.resolve() },
+      report: {
+        submitted: () => undefined,
+        flushed: () => Promise.resolve(),
+        notice: () => undefined,
+      },
     });
     expect(outcome.flushed).toBe(false);
     const context = { volume: 'file:to', ends, plan, range };

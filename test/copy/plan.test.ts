@@ -152,21 +152,33 @@ describe('lanes', () => {
 
 describe('zeros', () => {
   it.each([
-    [true, false, true],
-    [false, false, false],
-    [true, true, false],
-  ])('reads as zeros %s, encrypted %s: skipped %s', async (zeros, encrypted, skipped) => {
+    ['dd', 'block', true, false, 'skip'],
+    ['dd', 'block', false, false, 'write'],
+    ['dd', 'file', false, false, 'write'],
+    ['dd', 'file', true, true, 'write'],
+    ['file', 'file', true, false, 'write'],
+    ['direct', 'file', true, false, 'skip'],
+    ['direct', 'file', true, true, 'write'],
+    ['direct', 'file', false, false, 'discard'],
+    ['direct', 'file', false, true, 'write'],
+    ['direct', 'block', false, false, 'discard'],
+    ['direct', 'block', false, true, 'write'],
+    ['direct', 'block', true, false, 'skip'],
+  ] as const)('%s onto a %s, which reads as zeros %s, encrypted %s: %s', async (...row) => {
+    const [engine, kind, zeros, encrypted, handling] = row;
+    const { source, destination: file } = await ends(MIB, MIB);
+    const destination = kind === 'file' ? file : await rig.loop(file);
     const { planCopy } = await import('../../copy/plan.ts');
     const plan = await planCopy({
-      ends: await ends(MIB, MIB),
+      ends: { source, destination },
       volumes: { source: { backend: 'a', id: 'a' }, destination: { backend: 'b', id: 'b' } },
       destinationReadsAsZeros: zeros,
       encrypted,
-      options: {},
+      options: { engine },
       host: { lanes: 8, lanesOf: {} },
     });
-    expect(plan.skipZeros.value).toBe(skipped);
-    expect(plan.skipZeros.because).not.toBe('');
+    expect(plan.zeros.value).toBe(handling);
+    expect(plan.zeros.because).not.toBe('');
   });
 });
 
@@ -206,10 +218,11 @@ describe.each([true, false])('dd arguments, O_DIRECT %s', (direct) => {
       maxRequestBytes: { value: MIB, because },
       sourceDirect: { value: direct, because },
       destinationDirect: { value: direct, because },
-      skipZeros: { value: sparse, because },
+      extents: { value: false, because },
+      zeros: { value: 'write' as const, because },
       throttle: { value: 'none' as const, because },
     };
-    const ours = words(ddArguments({ offset: 3 * MIB, length: MIB }, plan));
+    const ours = words(ddArguments({ offset: 3 * MIB, length: MIB }, plan, sparse));
     const cinders = words(cinderArguments(MIB, String(MIB), direct, sparse));
     expect(cinders.filter((word) => !ours.includes(word))).toEqual([]);
     expect(ours.filter((word) => !cinders.includes(word)).sort()).toEqual(
@@ -219,7 +232,7 @@ describe.each([true, false])('dd arguments, O_DIRECT %s', (direct) => {
       ].sort(),
     );
     const idle = { ...plan, ionice: { class: 2 as const, level: 7 } };
-    expect(ddArguments({ offset: 0, length: MIB }, idle).slice(0, 4)).toEqual([
+    expect(ddArguments({ offset: 0, length: MIB }, idle, sparse).slice(0, 4)).toEqual([
       ...['ionice', '-c2', '-n7', 'dd'],
     ]);
   });

@@ -133,6 +133,8 @@ const checkpoints: fc.Arbitrary<Checkpoint> = fc
     bytesCopiedAgain: again,
     verified: [],
     differing: [],
+    touched: [],
+    counts: { bytesRead: again },
     bytesRepaired: 0,
     bytesDigestedLate: 0,
     startedAt: 1,

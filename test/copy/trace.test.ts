@@ -1,11 +1,14 @@
 import { open } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ByteRange } from '../../contract/copy.ts';
+import type { ByteRange, ZeroHandling } from '../../contract/copy.ts';
+import type { RangeDone } from '../../copy/chunk-map.ts';
 import { openForCopy } from '../../copy/ends.ts';
+import { addCounts } from '../../copy/byte-counts.ts';
 import { ddEngine } from '../../copy/engines/dd.ts';
 import { directEngine } from '../../copy/engines/direct.ts';
 import { fileEngine } from '../../copy/engines/file.ts';
-import { MIB, Rig, UNGUIDED, VOLUMES } from './rig.ts';
+import { addRange, sumBytes } from '../../copy/ranges.ts';
+import { exec, MIB, Rig, UNGUIDED, VOLUMES } from './rig.ts';
 import { type Call, readTrace, tracedStarter } from './trace.ts';
 
 const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
@@ -16,27 +19,38 @@ beforeEach(async () => (rig = await Rig.make()));
 afterEach(() => rig.close());
 
 /** What an engine did to both ends, and what it told meanwhile. */
-async function traced(engine: keyof typeof ENGINES, readsAsZeros = false) {
+async function traced(
+  engine: keyof typeof ENGINES,
+  zeros: ZeroHandling = 'write',
+  hole?: ByteRange,
+) {
   const bytes = RANGE.offset + RANGE.length;
   const source = await rig.file('a', bytes);
   // One request of zeros, at 5 MiB.
   const file = await open(source.path, 'r+');
   await file.write(Buffer.alloc(MIB), 0, MIB, 5 * MIB);
   await file.close();
+  if (hole !== undefined) {
+    const place = ['--offset', String(hole.offset), '--length', String(hole.length)];
+    await exec('fallocate', ['--punch-hole', ...place, source.path]);
+  }
   const ends = { source, destination: await rig.file('b', bytes, 0) };
   // Asked for: else lanes change their requests' length on their way.
-  const plan = await rig.plan(ends, { engine, blockSize: '1M' }, readsAsZeros);
+  const planned = await rig.plan(ends, { engine, blockSize: '1M' });
+  const plan = { ...planned, zeros: { value: zeros, because: 'test' } };
   const opened = await openForCopy(ends, VOLUMES);
   rig.undo(() => opened.close());
-  const told: ByteRange[] = [];
+  const told: RangeDone[] = [];
   const outcome = await ENGINES[engine].copyRange(RANGE, {
     plan,
+    touched: [],
     guidance: UNGUIDED,
     start: tracedStarter(opened, rig.path('trace')),
     signal: new AbortController().signal,
     report: {
       submitted: () => undefined,
       flushed: (done) => Promise.resolve(void told.push(...done)),
+      notice: (words) => expect.fail(words),
     },
   });
   expect(outcome.flushed, outcome.words).toBe(true);
@@ -86,7 +100,7 @@ describe.each([
 
 describe.each(['dd', 'direct'] as const)('engine %s', (engine) => {
   it('leaves requests of zeros out where the plan says so, and nothing else', async () => {
-    const { calls } = await traced(engine, true);
+    const { calls } = await traced(engine, 'skip');
     const zeros = { offset: 5 * MIB, length: MIB };
     expect(sorted(doing(calls, 'read'))).toEqual(requests(MIB));
     const rest = requests(MIB).filter(({ offset }) => offset !== zeros.offset);
@@ -103,4 +117,43 @@ it('engine direct uses several lanes, each a chunk at a time, and flushes on its
   expect(threads).toBeLessThanOrEqual(plan.maxLanes.value);
   expect(doing(calls, 'flush').length).toBeGreaterThan(1);
   expect(told.every(({ length }) => length <= plan.chunkBytes)).toBe(true);
+});
+
+describe('holes of the source', () => {
+  const hole = { offset: 7 * MIB, length: 3 * MIB };
+  const outside = requests(MIB).filter(
+    ({ offset }) => offset < hole.offset || offset >= hole.offset + hole.length,
+  );
+  const zeros = { offset: 5 * MIB, length: MIB };
+
+  it.each(['skip', 'discard', 'write'] as const)('are never read, zeros: %s', async (handling) => {
+    const { calls, told, plan } = await traced('direct', handling, hole);
+    expect(plan).toMatchObject({ extents: { value: true }, chunkBytes: MIB });
+    expect(sorted(doing(calls, 'read'))).toEqual(outside);
+    const written = sorted(doing(calls, 'write'));
+    const zeroed = sorted(doing(calls, 'zero')).reduce<ByteRange[]>(addRange, []);
+    const dense = outside.filter(({ offset }) => offset !== zeros.offset);
+    expect(written).toEqual(handling === 'write' ? requests(MIB) : dense);
+    expect(zeroed).toEqual(handling === 'discard' ? [zeros, hole] : []);
+    const states = { skip: 'skipped', discard: 'zeroed', write: 'copied' };
+    for (const { offset, state } of told) {
+      const isDense = dense.some((each) => each.offset === offset);
+      expect(state).toBe(isDense ? 'copied' : states[handling]);
+    }
+    expect(told.map(({ counts = {} }) => counts).reduce(addCounts)).toEqual({
+      bytesRead: RANGE.length - hole.length,
+      bytesWritten: RANGE.length - (handling === 'write' ? 0 : hole.length + MIB),
+      bytesSkipped: handling === 'skip' ? hole.length + MIB : 0,
+      bytesZeroed: handling === 'discard' ? hole.length + MIB : 0,
+    });
+  });
+
+  it('are read up to the data where a request has some', async () => {
+    const part = { offset: 7 * MIB + 65_536, length: 2 * MIB };
+    const { calls } = await traced('direct', 'skip', part);
+    const read = sorted(doing(calls, 'read'));
+    expect(read).toContainEqual({ offset: 7 * MIB, length: 65_536 });
+    expect(read).toContainEqual({ offset: 9 * MIB + 65_536, length: MIB - 65_536 });
+    expect(sumBytes(read)).toBe(RANGE.length - part.length);
+  });
 });

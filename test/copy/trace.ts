@@ -7,13 +7,13 @@ import type { StartCopier } from '../../copy/start-copier.ts';
 /** One call on an end, as strace(1) saw it. */
 export type Call = {
   thread: string;
-  does: 'read' | 'write' | 'flush';
+  does: 'read' | 'write' | 'zero' | 'flush';
   end: 'source' | 'destination';
   offset: number;
   length: number;
 };
 
-const CALLS = 'read,pread64,write,pwrite64,lseek,fsync,fdatasync';
+const CALLS = 'read,pread64,write,pwrite64,lseek,fsync,fdatasync,fallocate';
 
 /** Starts a copier under strace, which writes what it does into the file. */
 export function tracedStarter(open: OpenEnds, file: string): StartCopier {
@@ -63,6 +63,9 @@ export async function readTrace(file: string, ends: CopyEnds): Promise<Call[]> {
       position.set(fd, length);
     } else if (name.endsWith('sync')) {
       calls.push({ thread, does: 'flush', end, offset: 0, length: 0 });
+    } else if (name === 'fallocate') {
+      const [zeroedAt = '', zeroed = ''] = more.split(', ').slice(1);
+      calls.push({ thread, does: 'zero', end, offset: Number(zeroedAt), length: Number(zeroed) });
     } else {
       const isPositioned = name.startsWith('p');
       const offset = isPositioned ? Number(more.split(', ').at(-1)) : at;

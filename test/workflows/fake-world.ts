@@ -164,8 +164,8 @@ export class FakeWorld {
     disconnectVolume: ({ attachment }) => this.#release(attachment, 'device', 'disconnectVolume'),
     planCopy: () =>
       this.#step('planCopy', () => {
-        const skipZeros = { value: false, because: 'a test' };
-        return { bytesTotal: GIB, skipZeros } as CopyPlan;
+        const zeros = { value: 'write', because: 'a test' };
+        return { bytesTotal: GIB, zeros } as CopyPlan;
       }),
     controlCopy: ({ control }) => {
       this.controls.push(control);

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import type { EngineName, Reasoned, ZeroHandling } from '../contract/copy.ts';
+import type { EndState } from './end-state.ts';
+import { isOnPath } from './tools.ts';
+
+/** Whether the file of the source says where it has no data, so that this is not read. */
+export async function chooseExtents(
+  engine: EngineName,
+  kind: EndState['kind'],
+): Promise<Reasoned<boolean>> {
+  const no = (because: string): Reasoned<boolean> => ({ value: false, because });
+  if (engine !== 'direct') return no(`engine ${engine} reads every byte`);
+  if (kind === 'block') return no('a block device does not tell of its holes');
+  if (!(await isOnPath('perl'))) return no('perl, which asks a file for its holes, is not there');
+  return { value: true, because: 'the source is a file, which tells where it has data' };
+}
+
+/** Bytes of zeros that a block device makes at once by itself, 0 if it has to be sent them. */
+async function zeroesBytes({ onDevice }: EndState): Promise<number> {
+  const directory = `/sys/dev/block/${onDevice}`;
+  // A partition has the queue of its disk.
+  for (const queue of [`${directory}/queue`, `${directory}/../queue`]) {
+    const text = await readFile(`${queue}/write_zeroes_max_bytes`, 'utf8').catch(() => '');
+    if (text !== '') return Number(text);
+  }
+  return 0;
+}
+
+/** What is done with zeros so that old data never show. */
+export async function chooseZeros(
+  engine: EngineName,
+  destination: EndState,
+  facts: { destinationReadsAsZeros: boolean; encrypted: boolean },
+): Promise<Reasoned<ZeroHandling>> {
+  const choose = (value: ZeroHandling, because: string): Reasoned<ZeroHandling> => {
+    return { value, because };
+  };
+  if (facts.encrypted) return choose('write', 'zeros that are not written would decrypt to noise');
+  if (engine === 'file') return choose('write', 'the file engine writes every byte');
+  if (facts.destinationReadsAsZeros) {
+    return choose('skip', 'the destination was never written and reads as zeros');
+  }
+  const old = 'the destination may hold old data';
+  if (engine === 'dd') return choose('write', `${old}, and dd can only write zeros`);
+  if (destination.kind === 'file') return choose('discard', `${old}, and its file can have holes`);
+  const bytes = await zeroesBytes(destination);
+  if (bytes === 0) return choose('write', `${old}, and its device makes no zeros by itself`);
+  return choose('discard', `${old}, and its device makes zeros by itself`);
+}

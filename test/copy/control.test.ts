@@ -159,7 +159,7 @@ it.each(['direct', 'dd'] as const)(
     const { ends, plan } = await prepare(engine, bytes, 8 * MIB);
     let version = 0;
     let before = 0;
-    for (const until of [0.2, 0.5, 0.8]) {
+    for (const until of [0.15, 0.35, 0.55]) {
       const run = rig.run(plan, ends, { wishes: rig.wishes({ version }) });
       let asked: Promise<number> | undefined;
       run.onProgress = ({ bytesSubmitted }) => {

@@ -10,8 +10,9 @@ import {
   listKeys,
   readKey,
 } from '../system/config/keys.ts';
+import { findSigningKey, publicPem, signingKey } from '../system/config/signing.ts';
 import { DrayError } from '../contract/errors.ts';
-import { perform } from './command.ts';
+import { type Outcome, perform } from './command.ts';
 
 async function readKeyText(file: string | undefined): Promise<string> {
   try {
@@ -22,9 +23,26 @@ async function readKeyText(file: string | undefined): Promise<string> {
   }
 }
 
-/** `dray key`: the keys that seal connection info on its way through Temporal. */
+/** What a key is for now: an older sealing key only opens. */
+function usesOf(uses: Record<string, boolean>): string[] {
+  return Object.entries(uses).flatMap(([use, isSo]) => (isSo ? [use] : []));
+}
+
+/** Made here where there is none yet, so that it can be handed out before the first copy. */
+async function exportPublic(directory: string): Promise<Outcome> {
+  const key = await signingKey(directory);
+  const publicKey = publicPem(key);
+  return { json: { id: key.id, publicKey }, text: publicKey };
+}
+
+/**
+ * `dray key`: the keys that seal connection info on its way through Temporal, and the one that
+ * signs this host's certificates.
+ */
 export function addKeyCommand(program: Command): void {
-  const key = program.command('key').description('the keys that seal secrets in Temporal');
+  const key = program
+    .command('key')
+    .description('the keys that seal secrets in Temporal, and the one that signs certificates');
   key
     .command('create')
     .description('make a new key; from now on it seals, older ones still open')
@@ -38,9 +56,11 @@ export function addKeyCommand(program: Command): void {
     .command('export')
     .argument('[id]', 'key id (default: the key that seals)')
     .description('print a key, for `dray key import` on another host; keep it secret')
+    .option('--public', 'instead: the public key of the certificates that this host signs')
     .action(
-      perform(async ({ config }, _options, id?: string) => {
+      perform<{ public?: true }>(async ({ config }, options, id?: string) => {
         const directory = keysDirectory(config);
+        if (options.public === true) return exportPublic(directory);
         const found = await (id === undefined ? currentKey(directory) : readKey(directory, id));
         const text = formatKey(found);
         return { json: { id: found.id, key: text }, text };
@@ -64,8 +84,12 @@ export function addKeyCommand(program: Command): void {
         const directory = keysDirectory(config);
         const ids = await listKeys(directory);
         const current = ids.length === 0 ? undefined : (await currentKey(directory)).id;
-        const keys = ids.map((id) => ({ id, seals: id === current }));
-        const text = keys.map(({ id, seals }) => (seals ? `${id}  seals` : id)).join('\n');
+        const signing = await findSigningKey(directory);
+        const keys = [
+          ...ids.map((id) => ({ id, seals: id === current })),
+          ...(signing === undefined ? [] : [{ id: signing.id, signs: true }]),
+        ];
+        const text = keys.map(({ id, ...uses }) => [id, ...usesOf(uses)].join('  ')).join('\n');
         return { json: keys, text };
       }),
     );

@@ -342,6 +342,16 @@ export const catalogue = {
     sentence: '{bytes} bytes are not known to have been copied',
     whatToDo: 'Nothing: they are copied before both volumes are compared again.',
   },
+  NoCertificate: {
+    class: 'user',
+    sentence: 'copy {id} has no certificate: {because}',
+    whatToDo: 'See `dray report {id}` for what can be said without one.',
+  },
+  CertificateInvalid: {
+    class: 'operator',
+    sentence: 'the certificate is not valid: {because}',
+    whatToDo: 'Do not rely on it. Take it anew with `dray report --json` from the copy itself.',
+  },
   MoveImpossible: {
     class: 'user',
     sentence: 'the copy cannot go on on {host}, since something on the former host is still held',

@@ -142,6 +142,14 @@ describe('keys', () => {
     expect((await dray(['key', 'export', id], second)).stdout).toBe(exported.stdout);
   });
 
+  it('the one that signs is made when its public half is first asked for', async () => {
+    const env = { DRAY_STATE_DIR: join(directory, 'signing') };
+    const exported = documentOf(await dray(['key', 'export', '--public', '--json'], env));
+    expect(exported.publicKey).toMatch(/^-----BEGIN PUBLIC KEY-----/);
+    expect((await dray(['key', 'export', '--public'], env)).stdout).toBe(exported.publicKey);
+    expect((await dray(['key', 'list'], env)).stdout).toBe(`${exported.id}  signs`);
+  });
+
   it('a text that is no key is refused and not repeated', async () => {
     const file = join(directory, 'no-key');
     await writeFile(file, 'drayage-key:secret-canary');

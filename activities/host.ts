@@ -6,6 +6,7 @@ import type {
   DeviceIdentity,
   SealedConnectionInfo,
 } from '../contract/attachment.ts';
+import type { Certificate, Certified } from '../contract/certificate.ts';
 import type { CopyControl } from '../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
@@ -16,6 +17,7 @@ import { fenceCopier } from '../copy/lease.ts';
 import { planCopy } from '../copy/plan.ts';
 import { writeControl } from '../copy/steering.ts';
 import { readClaim, removeClaim, writeClaim } from '../system/claims.ts';
+import { signCertificate, signingKey } from '../system/config/signing.ts';
 import { unsealConnection } from '../system/seal.ts';
 import { assertClaimed, claimOf, type ClaimedPair } from './claimed.ts';
 import { type HostContext, runIdOf } from './context.ts';
@@ -121,6 +123,11 @@ export function createHostActivities(host: HostContext) {
       const { destination, copyId, control } = input;
       const runId = runIdOf(activityInfo());
       await writeControl(host.state, { destination, copyId, runId }, control);
+    },
+
+    /** Signed where the volumes were, with a key that never leaves this host. */
+    async certify({ certified }: { certified: Certified }): Promise<Certificate> {
+      return signCertificate(await signingKey(keys), certified);
     },
 
     /** The copier of this copy alone: one of another copy of the same volume is not ours. */

@@ -9,6 +9,7 @@ import { addKeyCommand } from './key.ts';
 import { addListCommand } from './list.ts';
 import { packageFile } from './package-file.ts';
 import { addPauseCommand } from './pause.ts';
+import { addReportCommand } from './report.ts';
 import { addResumeCommand } from './resume.ts';
 import { addServerCommand } from './server.ts';
 import { addShowCommand } from './show.ts';
@@ -31,6 +32,7 @@ const commands = [
   addThrottleCommand,
   addPauseCommand,
   addResumeCommand,
+  addReportCommand,
   addCancelCommand,
   addDecideCommand,
   addConfigCommand,

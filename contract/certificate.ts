@@ -21,7 +21,7 @@ const undoProof = z.object({
   about: z.string(),
   /** `skipped`: not tried, or no longer needed; `held`: not released. Both say why. */
   outcome: z.enum(['done', 'alreadyGone', 'skipped', 'held']),
-  because: z.string().exactOptional(),
+  because: z.string().optional(),
   at: time,
 });
 
@@ -44,18 +44,22 @@ const certified = z.object({
   /** What the copy's own program counted; one that is missing was not counted by that engine. */
   bytes: z.object({
     total: bytes,
-    read: bytes.exactOptional(),
-    written: bytes.exactOptional(),
-    skipped: bytes.exactOptional(),
-    zeroed: bytes.exactOptional(),
+    read: bytes.optional(),
+    written: bytes.optional(),
+    skipped: bytes.optional(),
+    zeroed: bytes.optional(),
   }),
   chunks: z.object({
     chunkBytes: bytes,
-    /** Root of the Merkle tree over the chunks' SHA-256 digests, hexadecimal. */
-    digestsRoot: z.string().exactOptional(),
-    /** What became of each chunk; see chunk-states.ts. */
-    states: z.string().exactOptional(),
+    /** Root of the hash tree over the chunks' SHA-256 digests, hexadecimal; empty: none. */
+    digestsRoot: z.string(),
+    /** Bytes whose digest was taken from the source only after they were copied. */
+    bytesDigestedLate: bytes,
+    /** What became of each chunk, as CopyResult has it. */
+    states: z.string(),
   }),
+  /** What the lanes of engine `direct` settled on. */
+  settled: z.object({ lanes: count.optional(), requestBytes: bytes.optional() }),
   unreadable: z.array(z.object({ offset: bytes, length: bytes })),
   verification: z.object({
     mode: z.enum(['off', 'written', 'full']),
@@ -63,14 +67,37 @@ const certified = z.object({
     statement: z.string(),
     bytesCompared: bytes,
     milliseconds: count,
-    chunksRepaired: count.exactOptional(),
-    bytesRepaired: bytes.exactOptional(),
   }),
-  retries: z.object({ attempts: count, bytesCopiedAgain: bytes }),
-  rateChanges: z.array(z.json()),
+  retries: z.object({
+    attempts: count,
+    bytesCopiedAgain: bytes,
+    /** Copied once more because verify found them to differ. */
+    bytesRepaired: bytes,
+  }),
+  /** Limits and pauses that people asked for while it ran; each says what held from then on. */
+  controlChanges: z.array(
+    z.object({
+      at: time,
+      control: z.object({
+        version: count,
+        paused: z.boolean(),
+        limit: z.union([bytes, z.literal('unlimited')]).optional(),
+      }),
+      reason: z.string().optional(),
+    }),
+  ),
   /** Steps that waited for a person, and what the person decided. */
   decisions: z.array(
-    z.object({ step: z.string(), decision: z.string(), reason: z.string(), at: time }),
+    z.object({
+      step: z.string(),
+      decision: z.string(),
+      reason: z.string(),
+      at: time,
+      /** For `move`. */
+      host: z.string().optional(),
+      /** For `force`: the person stated that the host was powered off. */
+      hostIsOff: z.boolean().optional(),
+    }),
   ),
   undo: z.array(undoProof),
   /** What could not be released, by decision. */

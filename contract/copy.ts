@@ -1,6 +1,7 @@
-import type { Device } from './attachment.ts';
+import type { Device, DeviceIdentity } from './attachment.ts';
+import type { Certificate } from './certificate.ts';
 import type { TimeLimits } from './limits.ts';
-import type { VolumeRef } from './volume.ts';
+import type { Role, VolumeRef } from './volume.ts';
 
 /**
  * Which program moves the bytes: GNU dd, one of our own with several lanes at once, or plain file
@@ -132,6 +133,9 @@ export type ChunkState = (typeof CHUNK_STATES)[number];
 /** In a byte of `chunkStates`, beside the state's place in CHUNK_STATES: it was copied again. */
 export const CHUNK_REPEATED = 0x10;
 
+/** Bytes known to be flushed, so many milliseconds after the first attempt began. */
+export type CurvePoint = [milliseconds: number, bytesFlushed: number];
+
 /**
  * Result of copyData; with what the lanes of the engine `direct` settled on. A count that is missing
  * is one that an engine could not make.
@@ -147,6 +151,10 @@ export type CopyResult = {
   bytesRepaired: number;
   /** A byte a chunk, see CHUNK_STATES and CHUNK_REPEATED: deflated (RFC 1951), in base64. */
   chunkStates: string;
+  /** Through every attempt, oldest first, at most CURVE_POINTS of them. */
+  curve: CurvePoint[];
+  /** Could not be read from the source. */
+  unreadable?: ByteRange[];
 } & Partial<LaneSetting> &
   Partial<ByteCounts>;
 
@@ -174,5 +182,10 @@ export type CopyReport = {
   plan: CopyPlan;
   copied: CopyResult;
   verified: VerifyResult;
+  /** What both devices said they are, before the copy. */
+  devices: Record<Role, DeviceIdentity>;
   held: Held[];
+  certificate?: Certificate;
+  /** Why there is no certificate, in words. */
+  uncertified?: string;
 };

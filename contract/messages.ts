@@ -43,6 +43,7 @@ export type Phase =
   | 'paused'
   | 'verifying'
   | 'detaching'
+  | 'certifying'
   | 'done'
   | 'failed'
   | 'cancelled';

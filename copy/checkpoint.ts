@@ -5,6 +5,7 @@ import { DrayError } from '../contract/errors.ts';
 import type { CopyPlan } from '../contract/copy.ts';
 import { readJson, writeAtomic } from '../system/atomic-file.ts';
 import { countsIn, NOTHING_COUNTED } from './byte-counts.ts';
+import { EMPTY_CURVE } from './curve.ts';
 import { areMerged, sumBytes, windowFrom } from './ranges.ts';
 
 const bytes = z.int().min(0);
@@ -31,6 +32,7 @@ const body = z.object({
   /** Started and not known to be flushed; `moved` where it is known how far it came. */
   running: range.extend({ moved: bytes.exactOptional() }).exactOptional(),
   bytesCopiedAgain: bytes,
+  curve: z.object({ stepMilliseconds: bytes.min(1), points: z.array(z.tuple([bytes, bytes])) }),
   /** Found equal since it was flushed, merged. */
   verified: z.array(range),
   /** Chunks that verify found to differ: the next copy takes them out of `flushed`. */
@@ -81,6 +83,7 @@ function begin({ copyId, reservations }: CheckpointOwner, plan: CopyPlan): Check
     idleAttempts: 0,
     idleSince: now,
     bytesCopiedAgain: 0,
+    curve: EMPTY_CURVE,
     verified: [],
     differing: [],
     bytesRepaired: 0,

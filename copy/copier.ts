@@ -183,7 +183,7 @@ async function resultOf(
   { log, volumes }: CopyRun,
 ): Promise<CopyResult> {
   const { startedAt, attempts, bytesTotal: bytes, flushed, counts } = journal.checkpoint;
-  const { bytesCopiedAgain, bytesRepaired } = journal.checkpoint;
+  const { bytesCopiedAgain, bytesRepaired, curve } = journal.checkpoint;
   const seconds = Math.max((Date.now() - startedAt) / 1000, 0.001);
   const mbPerSecond = Math.round((bytes / MB / seconds) * 100) / 100;
   const size = (bytes / MB).toFixed(2);
@@ -196,6 +196,7 @@ async function resultOf(
   const chunkStates = await journal.chunks.states(flushed);
   return {
     ...{ bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain, bytesRepaired, chunkStates },
+    curve: curve.points,
     ...counts,
     ...lanes,
   };

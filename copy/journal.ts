@@ -10,6 +10,7 @@ import {
 } from './checkpoint.ts';
 import { addCounts } from './byte-counts.ts';
 import { ChunkMap, type RangeDone } from './chunk-map.ts';
+import { addPoint } from './curve.ts';
 import { holdsLease, type Lease } from './lease.ts';
 import {
   addRange,
@@ -110,7 +111,9 @@ export class Journal {
     await this.chunks.record(done);
     const flushed = done.reduce(addRange, this.current.flushed);
     const counts = done.map((each) => each.counts ?? {}).reduce(addCounts, this.current.counts);
-    await this.go({ ...this.current, flushed, counts, idleAttempts: 0 });
+    const elapsed = Date.now() - this.current.startedAt;
+    const curve = addPoint(this.current.curve, elapsed, sumBytes(flushed));
+    await this.go({ ...this.current, flushed, counts, curve, idleAttempts: 0 });
   }
 
   /** Of another limit another window follows, before a range that goes as far as it. */

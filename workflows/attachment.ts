@@ -2,6 +2,7 @@ import type {
   Attachment,
   ConnectorProperties,
   Device,
+  DeviceIdentity,
   SealedConnectionInfo,
 } from '../contract/attachment.ts';
 import { copyIdOf } from '../contract/ids.ts';
@@ -14,7 +15,15 @@ import { required, type StepNames, takeBack, type Taken } from './steps.ts';
 import type { UndoStep } from './undo.ts';
 
 /** A volume attached on a host, ready to be copied from or to. */
-export type Attached = { device: Device; encrypted: boolean };
+export type Attached = { device: Device; identity: DeviceIdentity; encrypted: boolean };
+
+function undoStep(
+  lane: UndoStep['lane'],
+  { name, about }: StepNames,
+  run: UndoStep['run'],
+): UndoStep {
+  return { lane, step: name, about, run };
+}
 
 type UndoVerb = 'removeExport' | 'terminateConnection' | 'disconnectVolume' | 'detachEncryptor';
 
@@ -40,7 +49,7 @@ export function undoSteps(
     const names = { name: `${role}.${verb}`, about: formatVolume(volume) };
     const hostStep = (place as unknown) === onHost;
     const taken: Taken = { attachment, properties, what, onHost: hostStep, skippable: true };
-    return { lane: role, run: () => takeBack(run, place, names, taken, call) };
+    return undoStep(role, names, () => takeBack(run, place, names, taken, call));
   }
 
   return [
@@ -91,14 +100,14 @@ export async function attach(
     await required(run, onBackend, named('completeConnection'), (backend) =>
       backend.completeConnection({ attachment }),
     );
-    await required(run, onHost, named('proveDevice', onFault), (host) =>
+    const identity = await required(run, onHost, named('proveDevice', onFault), (host) =>
       host.proveDevice({ attachment, device }),
     );
-    if (!encrypted) return { device, encrypted };
+    if (!encrypted) return { device, identity, encrypted };
     const opened = await required(run, onHost, named('attachEncryptor', onFault), (host) =>
       host.attachEncryptor({ attachment, device }),
     );
-    return { device: opened, encrypted };
+    return { device: opened, identity, encrypted };
   };
 
   return overLostExports(STALL_ATTEMPTS, async (onLostExport) => {
@@ -151,13 +160,11 @@ export function fenceStep(
     onHost: true,
     skippable: false,
   };
-  return {
-    lane: 'copier',
-    run: () =>
-      takeBack(run, hostOf(hostId), step, taken, (host) =>
-        host.fenceCopier({ destination, copyId: copyIdOf(attachment.owner), forget }),
-      ),
-  };
+  return undoStep('copier', step, () =>
+    takeBack(run, hostOf(hostId), step, taken, (host) =>
+      host.fenceCopier({ destination, copyId: copyIdOf(attachment.owner), forget }),
+    ),
+  );
 }
 
 /** Puts back the state that was found before anything was attached, also when the copy fails. */
@@ -168,7 +175,7 @@ export function stateStep(
   found: Volume,
 ): UndoStep {
   const { role, volume } = attachment;
-  const name = `${role}.setVolumeState`;
+  const step = { name: `${role}.setVolumeState`, about: formatVolume(volume) };
   const taken: Taken = {
     attachment,
     properties,
@@ -176,11 +183,9 @@ export function stateStep(
     onHost: false,
     skippable: true,
   };
-  return {
-    lane: role,
-    run: () =>
-      takeBack(run, backendOf(volume), { name, about: formatVolume(volume) }, taken, (backend) =>
-        backend.setVolumeState({ volume, state: found.state }),
-      ),
-  };
+  return undoStep(role, step, () =>
+    takeBack(run, backendOf(volume), step, taken, (backend) =>
+      backend.setVolumeState({ volume, state: found.state }),
+    ),
+  );
 }

@@ -12,6 +12,7 @@ import { attachmentId } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/volume.ts';
 import { attach, type Attached, fenceStep, stateStep, undoSteps } from './attachment.ts';
+import { certify } from './certificate.ts';
 import { attachAnew, copyAndVerify, endsOf, type Session } from './data.ts';
 import { failureOf, faultOf } from './faults.ts';
 import { overLostDevices } from './losses.ts';
@@ -132,8 +133,9 @@ async function copyOnHost(run: Run, input: CopyInput, move: number): Promise<Cop
   // A cancel that this step heard of too late: whoever asked for one is told that it was done.
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
   const { source, destination } = input;
-  const { plan } = session;
-  return { source, destination, host: run.host, plan, copied, verified, held: run.held };
+  const { plan, attached } = session;
+  const devices = { source: attached.source.identity, destination: attached.destination.identity };
+  return { source, destination, host: run.host, plan, copied, verified, devices, held: run.held };
 }
 
 /**
@@ -176,6 +178,7 @@ export async function copyVolume(input: CopyInput): Promise<CopyReport> {
   const fault = report === undefined ? faultOf(failed, 'copyVolume', '') : undefined;
   run.enter('detaching', fault);
   await run.undo.unwind();
+  if (report !== undefined) report = { ...report, ...(await certify(run, report)) };
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if (fault === undefined) {
     run.enter('done');

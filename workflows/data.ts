@@ -11,6 +11,7 @@ import type {
 } from '../contract/copy.ts';
 import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
+import type { DecisionKind } from '../contract/messages.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
 import { attach, type Attached, disconnectLost } from './attachment.ts';
 import type { Fault } from './faults.ts';
@@ -113,7 +114,10 @@ async function copyData(run: Run, session: Session): Promise<CopyResult> {
 }
 
 /** Nobody is given a destination as done that is known to hold something else. */
-const skippable = ({ code }: Fault): boolean => !['VerifyFailed', 'EndsDiffer'].includes(code);
+const accepts = ({ code }: Fault): DecisionKind[] =>
+  ['VerifyFailed', 'EndsDiffer'].includes(code)
+    ? ['retry', 'roll-back', 'move']
+    : ['retry', 'skip', 'roll-back', 'move'];
 
 /** Compares the volumes as `mode` says; undefined when a person decided to go without. */
 async function verifyCopy(
@@ -131,7 +135,7 @@ async function verifyCopy(
         const outcome = onLoss(fault);
         return outcome === 'park' ? onDifference(fault) : outcome;
       };
-      const step = { name: 'verifyCopy', about, skippable, onFault };
+      const step = { name: 'verifyCopy', about, accepts, onFault };
       return forward(run, copySlotOf(run.host), step, (host) =>
         host.verifyCopy({ ...dataInput(run, session), mode }),
       );

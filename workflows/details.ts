@@ -8,6 +8,7 @@ const PHASES: Record<CopyStatus['phase'], string> = {
   paused: 'Paused; both volumes stay attached. Go on with the Update `resume`.',
   verifying: 'Comparing the destination with the source, past the page cache.',
   detaching: 'Detaching both volumes.',
+  certifying: 'Both volumes are detached. Signing the certificate.',
   done: 'Done.',
   failed: 'Failed; what was acquired has been released.',
   cancelled: 'Cancelled; what was acquired has been released.',

@@ -3,6 +3,7 @@ import type { Held } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import type { CopyStatus, Phase } from '../contract/messages.ts';
 import { searchAttributes } from '../contract/search-attributes.ts';
+import { now } from './clock.ts';
 import { ControlDesk } from './control.ts';
 import { DecisionDesk } from './decisions.ts';
 import { renderDetails } from './details.ts';
@@ -17,6 +18,8 @@ export class Run {
   readonly control: ControlDesk;
   /** Hosts of which a person has said that they are powered off. */
   readonly hostsOff = new Set<string>();
+  /** When each phase began. */
+  readonly phases: { phase: Phase; at: string }[] = [];
   #phase: Phase = 'preparing';
   #failure: Fault | undefined;
 
@@ -54,6 +57,7 @@ export class Run {
   enter(phase: Phase, failure = this.#failure): void {
     this.#phase = phase;
     this.#failure = failure;
+    this.phases.push({ phase, at: now() });
     this.#show();
   }
 

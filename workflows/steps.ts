@@ -46,12 +46,12 @@ async function park(
  * A step that acquires or does something. Its errors end in one of three ways: what the user
  * asked for is impossible or we have a bug: thrown; retries could not finish it: parked until a
  * person decides; cancelled: thrown as cancellation, even if the worker died meanwhile.
- * `skip` is accepted only where `skippable` says so and answers undefined.
+ * Where a step `accepts` a `skip`, that answers undefined.
  */
 export async function forward<A, T>(
   run: Run,
   place: Place<A>,
-  step: StepNames & { skippable?: (fault: Fault) => boolean },
+  step: StepNames & { accepts?: (fault: Fault) => DecisionKind[] },
   call: (activities: A) => Promise<T>,
 ): Promise<T | undefined> {
   for (;;) {
@@ -65,8 +65,8 @@ export async function forward<A, T>(
       const handling = step.onFault?.(fault) ?? 'park';
       if (handling === 'handOn') throw new HandedOn(fault);
       if (fault.class === 'user' || fault.class === 'bug') throw failureOf(fault);
-      const skip = step.skippable?.(fault) === true ? (['skip'] as const) : [];
-      const decision = await park(run, step, fault, ['retry', ...skip, 'roll-back', 'move']);
+      const accepts = step.accepts?.(fault) ?? ['retry', 'roll-back', 'move'];
+      const decision = await park(run, step, fault, accepts);
       if (decision.decision === 'skip') return undefined;
       if (decision.decision === 'move') throw new MoveRequested(decision.host as string);
       if (decision.decision === 'roll-back') {
@@ -114,21 +114,23 @@ export async function takeBack<A>(
   const host = taken.attachment.owner.hostId;
   let revoked = false;
   for (;;) {
-    if (taken.onHost && run.hostsOff.has(host)) return 'next';
+    if (taken.onHost && run.hostsOff.has(host)) {
+      return { outcome: 'skipped', because: `host ${host} is off, by statement` };
+    }
     let fault: Fault;
     try {
-      await call(place.bind(run.limits, summaryOf(step)), revoked);
-      return 'next';
+      return { outcome: await call(place.bind(run.limits, summaryOf(step)), revoked) };
     } catch (error) {
       fault = faultOf(error, step.name, place.queue);
     }
     if (revoked && taken.onHost) {
       // The host can no longer reach the volume, so taking its export away harms nobody.
-      hold(run, taken, fault.message);
-      return 'next';
+      return hold(run, taken, fault.message);
     }
-    const decision = await decideUndo(run, step, taken, fault);
-    if (decision === 'skip') return 'stop';
+    const { decision, reason } = await decideUndo(run, step, taken, fault);
+    if (decision === 'skip') {
+      return { ...hold(run, taken, `skipped by decision: ${reason}`), stop: true };
+    }
     revoked ||= decision === 'force';
   }
 }
@@ -139,7 +141,7 @@ async function decideUndo(
   step: StepNames,
   taken: Taken,
   failed: Fault,
-): Promise<'retry' | 'skip' | 'force'> {
+): Promise<{ decision: 'retry' | 'skip' | 'force'; reason: string }> {
   const skip = taken.skippable ? (['skip'] as const) : [];
   let fault: Fault | undefined = failed;
   for (;;) {
@@ -148,22 +150,20 @@ async function decideUndo(
       ...skip,
       'force',
     ]);
-    if (decision === 'skip') {
-      hold(run, taken, `skipped by decision: ${reason}`);
-      return 'skip';
-    }
-    if (decision !== 'force') return 'retry';
+    if (decision === 'skip') return { decision, reason };
+    if (decision !== 'force') return { decision: 'retry', reason };
     if (hostIsOff === true) {
       run.hostsOff.add(taken.attachment.owner.hostId);
-      return 'force';
+      return { decision, reason };
     }
     fault = await revokeFault(run, taken);
-    if (fault === undefined) return 'force';
+    if (fault === undefined) return { decision, reason };
   }
 }
 
-function hold(run: Run, { attachment, what }: Taken, because: string): void {
+function hold(run: Run, { attachment, what }: Taken, because: string): UndoOutcome {
   run.held.push({ attachmentId: attachment.id, volume: attachment.volume, what, because });
+  return { outcome: 'held', because };
 }
 
 /** Why the host's access could not be taken away; undefined when it is proven to be gone. */

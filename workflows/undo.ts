@@ -1,10 +1,14 @@
 import { CancellationScope } from '@temporalio/workflow';
+import type { UndoProof } from '../contract/certificate.ts';
 import type { Role } from '../contract/volume.ts';
+import { now } from './clock.ts';
 
-/** `stop`: the rest of this lane must stay as it is, since something in it was not released. */
-export type UndoOutcome = 'next' | 'stop';
+export type UndoOutcome = Pick<UndoProof, 'outcome' | 'because'> & {
+  /** The rest of this lane must stay as it is, since something in it was not released. */
+  stop?: true;
+};
 
-export type UndoStep = {
+export type UndoStep = Pick<UndoProof, 'step' | 'about'> & {
   /** Steps of one lane are strictly ordered; the lanes of the two volumes go side by side. */
   lane: 'copier' | Role;
   run: () => Promise<UndoOutcome>;
@@ -16,6 +20,8 @@ export type UndoStep = {
  */
 export class UndoStack {
   #steps: UndoStep[] = [];
+  /** What became of every step so far, in the order in which they ended. */
+  readonly proofs: UndoProof[] = [];
 
   push(...steps: UndoStep[]): void {
     this.#steps.push(...steps);
@@ -36,9 +42,16 @@ export class UndoStack {
   async #unwindLane(lane: UndoStep['lane']): Promise<boolean> {
     const steps = this.#steps.filter((step) => step.lane === lane).reverse();
     this.#steps = this.#steps.filter((step) => step.lane !== lane);
-    for (const step of steps) {
-      if ((await step.run()) === 'stop') return false;
+    let heldBy: string | undefined;
+    for (const { step, about, run } of steps) {
+      const { stop, ...outcome } = heldBy === undefined ? await run() : skippedAfter(heldBy);
+      this.proofs.push({ step, about, ...outcome, at: now() });
+      if (stop === true) heldBy = step;
     }
-    return true;
+    return heldBy === undefined;
   }
+}
+
+function skippedAfter(heldBy: string): UndoOutcome {
+  return { outcome: 'skipped', because: `${heldBy} was not done` };
 }

@@ -1,4 +1,10 @@
-import type { CopyReport, Held, LaneSetting, VerifyMode, VerifyResult } from '../../contract/copy.ts';
+import type {
+  CopyReport,
+  Held,
+  LaneSetting,
+  VerifyMode,
+  VerifyResult,
+} from '../../contract/copy.ts';
 import type { DecisionKind, ParkedStep } from '../../contract/messages.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import { renderBytes } from './quantities.ts';
@@ -59,5 +65,6 @@ export function renderReport(report: CopyReport): string {
       ? [`${renderBytes(copied.bytesRepaired)} differed and were copied again`]
       : []),
     ...renderHeld(report.held),
+    ...(report.uncertified === undefined ? [] : [`no certificate: ${report.uncertified}`]),
   ].join('\n');
 }

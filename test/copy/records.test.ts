@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { CopyPlan } from '../../contract/copy.ts';
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../../copy/checkpoint.ts';
 import { chunkAt, ChunkMap } from '../../copy/chunk-map.ts';
+import { EMPTY_CURVE } from '../../copy/curve.ts';
 import { MerkleTree } from '../../copy/merkle.ts';
 
 /** What a copy goes on from, written and read back, also when somebody damages it meanwhile. */
@@ -131,6 +132,7 @@ const checkpoints: fc.Arbitrary<Checkpoint> = fc
     idleAttempts: 0,
     idleSince: 1,
     bytesCopiedAgain: again,
+    curve: EMPTY_CURVE,
     verified: [],
     differing: [],
     touched: [],

@@ -24,6 +24,7 @@ export const CONTROL_STEPS = [
   'planCopy',
   'fenceCopier',
   ...UNDO_STEPS,
+  'certify',
 ];
 
 /** Steps before which at least one volume is connected: a qemu-storage-daemon runs. */

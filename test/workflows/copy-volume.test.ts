@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  CERTIFY,
   DETACH,
   FORWARD,
   PREPARE,
@@ -29,6 +30,7 @@ describe('copyVolume', () => {
     expect(report.held).toEqual([]);
     expect(world.calls.slice(0, FORWARD.length)).toEqual(FORWARD);
     expect(world.calls[FORWARD.length]).toBe('fenceCopier');
+    expect(world.calls.at(-1)).toBe(CERTIFY);
     for (const role of ['source', 'destination']) {
       const calls = world.calls.filter((call) => call.startsWith(`${role}.`));
       expect(calls.slice(-DETACH.length)).toEqual(DETACH.map((verb) => `${role}.${verb}`));
@@ -87,13 +89,14 @@ describe('copyVolume', () => {
 
   it('finds what took effect although its answer was lost, at every step', async () => {
     const world = encryptedWorld();
-    for (const step of [...FORWARD, ...UNDO]) {
+    const all = [...FORWARD, ...UNDO, CERTIFY];
+    for (const step of all) {
       world.after(step, (attempt) => {
         if (attempt === 1) throw flaky();
       });
     }
     await (await startCopy(rig, world)).result();
-    for (const step of [...FORWARD, ...UNDO]) {
+    for (const step of all) {
       expect(world.calls.filter((call) => call === step).length, step).toBeGreaterThan(1);
     }
     expectClean(world);

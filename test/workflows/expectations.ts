@@ -34,6 +34,9 @@ export const UNDO = [
   'setVolumeState.a:v1',
 ];
 
+/** After everything is taken back, of a copy that succeeded. */
+export const CERTIFY = 'certify';
+
 export const busy = (): DrayError =>
   new DrayError('VolumeBusy', { volume: 'b:v2', holder: 'copy/x' });
 export const flaky = (): DrayError =>

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { deflateRawSync } from 'node:zlib';
 import type { BackendActivities } from '../../activities/backend.ts';
 import type { CopyActivities } from '../../activities/copy.ts';
 import { toFailure } from '../../activities/failure.ts';
@@ -15,6 +16,9 @@ export type Trouble = (attempt: number) => void | Promise<void>;
 type Acquired = { exported: boolean; connection: boolean; device: boolean; encryptor: boolean };
 
 const GIB = 1024 ** 3;
+const CHUNK_BYTES = 2 ** 26;
+/** All of them copied. */
+const chunkStates = deflateRawSync(Buffer.alloc(GIB / CHUNK_BYTES, 1)).toString('base64');
 
 /**
  * Activities without a system behind them. They keep what is acquired and record every call and
@@ -165,12 +169,17 @@ export class FakeWorld {
     planCopy: () =>
       this.#step('planCopy', () => {
         const zeros = { value: 'write', because: 'a test' };
-        return { bytesTotal: GIB, zeros } as CopyPlan;
+        return { bytesTotal: GIB, chunkBytes: CHUNK_BYTES, zeros } as CopyPlan;
       }),
     controlCopy: ({ control }) => {
       this.controls.push(control);
       return this.#step('controlCopy', () => undefined);
     },
+    certify: ({ certified }) =>
+      this.#step('certify', () => ({
+        ...{ certified, keyId: '0'.repeat(16), publicKey: '0'.repeat(64) },
+        signature: '0'.repeat(128),
+      })),
     fenceCopier: () =>
       this.#step('fenceCopier', () => {
         const was = this.copierAlive;
@@ -184,8 +193,9 @@ export class FakeWorld {
       this.copierAlive = true;
       await this.#step('copyData', () => undefined);
       this.copierAlive = false;
-      const again = { attempts: 1, bytesCopiedAgain: 0, bytesRepaired: 0, chunkStates: '' };
-      return { bytes: GIB, seconds: 1, mbPerSecond: 1024, ...again };
+      const again = { attempts: 1, bytesCopiedAgain: 0, bytesRepaired: 0 };
+      const curve: [number, number][] = [[1000, GIB]];
+      return { bytes: GIB, seconds: 1, mbPerSecond: 1024, ...again, chunkStates, curve };
     },
     verifyCopy: ({ mode }) =>
       this.#step('verifyCopy', () => {

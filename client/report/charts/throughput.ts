@@ -1,0 +1,70 @@
+import type { CurvePoint } from '../../../contract/copy.ts';
+import { renderSeconds } from '../../render/quantities.ts';
+import type { Markup } from '../markup.ts';
+import { draw, LABEL, LINE, MUTED } from './draw.ts';
+
+const HEIGHT = 260;
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** Bytes a second between each point and the one before it; 0 where bytes were taken back. */
+export function ratesOf(curve: readonly CurvePoint[]): { second: number; rate: number }[] {
+  return curve.map(([at, bytes], i) => {
+    const [before, had] = curve[i - 1] ?? [0, 0];
+    const seconds = Math.max(at - before, 1) / 1000;
+    return { second: at / 1000, rate: Math.max(0, bytes - had) / seconds };
+  });
+}
+
+/** How fast bytes were flushed, from the first attempt's start to the end. */
+export function throughputChart(curve: readonly CurvePoint[], averageRate: number): Markup {
+  const rates = ratesOf(curve);
+  const most = Math.max(...rates.map(({ rate }) => rate));
+  const power = Math.min(Math.floor(Math.log2(Math.max(most, 1)) / 10), UNITS.length - 1);
+  const scale = 1024 ** power;
+  // Each rate holds from the point before on.
+  const first = rates[0]?.rate ?? 0;
+  const data = [[0, first / scale], ...rates.map(({ second, rate }) => [second, rate / scale])];
+  const option = {
+    grid: { left: 64, right: 16, top: 36, bottom: 40 },
+    xAxis: {
+      type: 'value',
+      min: 0,
+      max: rates.at(-1)?.second ?? 1,
+      axisLabel: {
+        ...LABEL,
+        formatter: (second: number) => renderSeconds(second),
+        hideOverlap: true,
+      },
+      axisLine: { lineStyle: { color: LINE } },
+      axisTick: { lineStyle: { color: LINE } },
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: 'value',
+      min: 0,
+      name: `${UNITS[power]}/s`,
+      nameTextStyle: { ...LABEL, align: 'right' },
+      axisLabel: LABEL,
+      splitLine: { lineStyle: { color: LINE } },
+    },
+    series: [
+      {
+        type: 'line',
+        step: 'end',
+        data,
+        showSymbol: false,
+        lineStyle: { color: 'var(--copied)', width: 2 },
+        itemStyle: { color: 'var(--copied)' },
+        areaStyle: { color: 'var(--copied)', opacity: 0.18 },
+        markLine: {
+          symbol: 'none',
+          silent: true,
+          lineStyle: { color: MUTED, type: 'dashed' },
+          data: [{ yAxis: averageRate / scale }],
+          label: { show: false },
+        },
+      },
+    ],
+  };
+  return draw(option, HEIGHT, 'Bytes flushed a second over the time of the copy');
+}

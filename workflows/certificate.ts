@@ -1,0 +1,116 @@
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { DeviceIdentity } from '../contract/attachment.ts';
+import type { Certified } from '../contract/certificate.ts';
+import type { CopyReport, VerifyMode } from '../contract/copy.ts';
+import { copyIdOf } from '../contract/ids.ts';
+import type { DecisionKind } from '../contract/messages.ts';
+import { formatVolume, type VolumeRef } from '../contract/volume.ts';
+import { now } from './clock.ts';
+import { faultOf } from './faults.ts';
+import { hostOf } from './places.ts';
+import type { Run } from './run.ts';
+import { forward } from './steps.ts';
+
+const STATEMENTS: Record<VerifyMode, string> = {
+  off: 'Neither the destination nor the source was read again after the copy.',
+  written:
+    'What was written was read back from the destination, past the page cache, and compared with ' +
+    'the digests taken while it was copied. The source was not read again.',
+  full: 'Source and destination were both read again, past the page cache, and compared.',
+};
+
+const toMilliseconds = (seconds: number): number => Math.round(seconds * 1000);
+
+const proven = (volume: VolumeRef, { sizeBytes, serial }: DeviceIdentity) => ({
+  volume: formatVolume(volume),
+  sizeBytes,
+  serial,
+});
+
+/** All there is to certify, once everything is taken back. */
+function certifiedOf(run: Run, report: CopyReport): Certified {
+  const { source, destination, devices, plan, copied, verified } = report;
+  const { namespace, workflowId, runId, firstExecutionRunId, startTime } = workflowInfo();
+  return {
+    format: 'drayage-certificate',
+    version: 1,
+    copy: {
+      id: copyIdOf({ workflowId, firstRunId: firstExecutionRunId }),
+      namespace,
+      workflowId,
+      runId,
+    },
+    host: report.host,
+    source: proven(source, devices.source),
+    destination: proven(destination, devices.destination),
+    plan: { ...plan },
+    bytes: {
+      total: copied.bytes,
+      read: copied.bytesRead,
+      written: copied.bytesWritten,
+      skipped: copied.bytesSkipped,
+      zeroed: copied.bytesZeroed,
+    },
+    chunks: {
+      chunkBytes: plan.chunkBytes,
+      digestsRoot: verified.digestsRoot,
+      bytesDigestedLate: verified.bytesDigestedLate,
+      states: copied.chunkStates,
+    },
+    settled: { lanes: copied.lanes, requestBytes: copied.requestBytes },
+    unreadable: copied.unreadable ?? [],
+    verification: {
+      mode: verified.mode,
+      statement: STATEMENTS[verified.mode],
+      bytesCompared: verified.bytesCompared,
+      milliseconds: toMilliseconds(verified.seconds),
+    },
+    retries: {
+      attempts: copied.attempts,
+      bytesCopiedAgain: copied.bytesCopiedAgain,
+      bytesRepaired: copied.bytesRepaired,
+    },
+    controlChanges: run.control.changes,
+    decisions: run.desk.taken,
+    undo: run.undo.proofs,
+    held: run.held.map(({ volume, what, because }) => ({
+      volume: formatVolume(volume),
+      what,
+      because,
+    })),
+    times: {
+      startedAt: startTime.toISOString(),
+      phases: run.phases,
+      copyMilliseconds: toMilliseconds(copied.seconds),
+      releasedAt: now(),
+    },
+  };
+}
+
+/** There is nothing left to roll back or to move. */
+const accepts = (): DecisionKind[] => ['retry', 'skip'];
+const STEP = 'certify';
+
+/**
+ * Has the mover sign what the copy did and what was taken back. The copy is done whatever becomes
+ * of this; a host that is gone is waited for until a person skips it. As with every undo before it,
+ * a cancel comes too late.
+ */
+export async function certify(
+  run: Run,
+  report: CopyReport,
+): Promise<Pick<CopyReport, 'certificate' | 'uncertified'>> {
+  run.enter('certifying');
+  const certified = certifiedOf(run, report);
+  const step = { name: STEP, about: formatVolume(report.destination), accepts };
+  try {
+    const certificate = await CancellationScope.nonCancellable(() =>
+      forward(run, hostOf(report.host), step, (host) => host.certify({ certified })),
+    );
+    if (certificate !== undefined) return { certificate };
+  } catch (error) {
+    return { uncertified: faultOf(error, STEP, hostOf(report.host).queue).message };
+  }
+  const skipped = run.desk.taken.findLast((decision) => decision.step === STEP);
+  return { uncertified: `skipped by decision: ${skipped?.reason}` };
+}

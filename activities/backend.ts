@@ -39,8 +39,8 @@ export function createBackendActivities({ backend, keys }: BackendContext) {
       return backend.listVolumes();
     },
 
-    async createExport({ attachment, properties }: OnHost): Promise<ExportRef> {
-      return backend.createExport(attachment, properties);
+    async createExport(input: OnHost & { takesOver?: string }): Promise<ExportRef> {
+      return backend.createExport(input.attachment, input.properties, input.takesOver);
     },
 
     /** The secrets leave this process sealed. */
@@ -61,8 +61,11 @@ export function createBackendActivities({ backend, keys }: BackendContext) {
       return backend.terminateConnection(input.attachment, input.properties, input.force);
     },
 
-    async removeExport({ attachment }: { attachment: Attachment }): Promise<Undone> {
-      return backend.removeExport(attachment);
+    async removeExport(input: {
+      attachment: Attachment;
+      keepReservation?: boolean;
+    }): Promise<Undone> {
+      return backend.removeExport(input.attachment, input.keepReservation);
     },
 
     async setVolumeState(input: { volume: VolumeRef; state: string }): Promise<Undone> {

@@ -8,11 +8,11 @@ export function addPauseCommand(program: Command): void {
   program
     .command('pause')
     .argument('<id>', 'workflow id, or backend:id of the source')
-    .description('pause a copy; both volumes stay attached, and what is copied stays copied')
+    .description('pause a copy; what is copied stays copied')
+    .option('--release', 'detach both volumes; they stay reserved, and any host may go on')
     .option('--reason <text>', 'kept in the history and in the report')
     .action(
-      perform<PauseRequest>(({ config }, { reason }, id = '') => {
-        const request: PauseRequest = reason === undefined ? {} : { reason };
+      perform<PauseRequest>(({ config }, request, id = '') => {
         return change(config, id, PAUSE_UPDATE, request, 'pauses; go on with dray resume');
       }),
     );

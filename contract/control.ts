@@ -17,8 +17,16 @@ export type CopyControl = {
 
 /** Arguments of the Updates; a reason is kept in the history and in the status. */
 export type ThrottleRequest = { limit: RateLimit; reason?: string };
-export type PauseRequest = { reason?: string };
-export type ResumeRequest = { reason?: string };
+export type PauseRequest = {
+  /** Detach both volumes, which stay reserved for this copy. Default: they stay attached. */
+  release?: boolean;
+  reason?: string;
+};
+export type ResumeRequest = {
+  /** Host id to go on with, of a released copy. Default: where it was. */
+  host?: string;
+  reason?: string;
+};
 
 export type ControlRequest = ThrottleRequest | PauseRequest | ResumeRequest;
 
@@ -28,6 +36,10 @@ export type ControlChange = {
   at: string;
   /** What was in force from then on. */
   control: CopyControl;
+  /** With a pause: both volumes were to be detached. */
+  release?: true;
+  /** With a resume: where it was to go on. */
+  host?: string;
   reason?: string;
 };
 
@@ -42,6 +54,8 @@ export type ControlAnswer = {
 export type PausedStatus = {
   /** ISO 8601. */
   since: string;
+  /** Both volumes are detached from every host, and reserved. */
+  released: boolean;
   bytesFlushed: number;
   bytesTotal: number;
 };

@@ -119,10 +119,20 @@ export type CopyProgress = {
   flushed: ByteRange[];
   /** Root of the hash tree over the digests of all chunks, see ChunkMap; hexadecimal. */
   digestsRoot: string;
-  /** Nothing is in doubt: whoever goes on from here copies nothing twice. */
-  settled?: true;
+  /** Only where nothing is in doubt: whoever goes on from here copies nothing twice. */
+  settled?: Settled;
 } & Partial<LaneSetting> &
   Partial<ByteCounts>;
+
+/** What is known of the copy up to a pause. */
+export type Settled = {
+  /** Since its first attempt began, without earlier pauses. */
+  seconds: number;
+  bytesCopiedAgain: number;
+  bytesRepaired: number;
+  /** Where something may have been written that is not the source's. */
+  touched: ByteRange[];
+};
 
 /** What copyData answers when it was paused before its end. */
 export type PausedCopy = { paused: true; progress: CopyProgress };

@@ -6,7 +6,7 @@ import type { CopyPlan } from '../contract/copy.ts';
 import { readJson, writeAtomic } from '../system/atomic-file.ts';
 import { countsIn, NOTHING_COUNTED } from './byte-counts.ts';
 import { EMPTY_CURVE } from './curve.ts';
-import { areMerged, sumBytes, windowFrom } from './ranges.ts';
+import { addRange, areMerged, sumBytes, windowFrom } from './ranges.ts';
 
 const bytes = z.int().min(0);
 const range = z.object({ offset: bytes, length: bytes });
@@ -60,7 +60,14 @@ const heartbeatSchema = z.object({
   bytesTotal: bytes,
   attempt: bytes,
   flushed: z.array(range),
-  settled: z.literal(true).exactOptional(),
+  settled: z
+    .object({
+      seconds: z.number().min(0),
+      bytesCopiedAgain: bytes,
+      bytesRepaired: bytes,
+      touched: z.array(range),
+    })
+    .exactOptional(),
   ...counts.shape,
 });
 
@@ -164,16 +171,14 @@ export async function loadCheckpoint(
   const { flushed, attempt, settled } = parsed.data;
   onNotice(`goes on from the last heartbeat, ${sumBytes(flushed)} bytes flushed`);
   // How far the range in progress came is not known here: it counts as moved in full.
-  const isDoubted = attempt > 0 && settled !== true;
-  const running = isDoubted ? windowFrom(flushed, plan.bytesTotal, plan.rangeBytes) : undefined;
-  return {
-    ...fresh,
-    flushed,
-    attempts: attempt,
-    touched: everything,
-    counts: countsIn(parsed.data),
-    ...(running === undefined ? {} : { running }),
-  };
+  const known = { ...fresh, flushed, attempts: attempt, counts: countsIn(parsed.data) };
+  if (settled !== undefined) {
+    const { seconds, touched, ...rest } = settled;
+    const startedAt = Math.round(fresh.startedAt - seconds * 1000);
+    return { ...known, ...rest, startedAt, touched: touched.reduce(addRange, fresh.touched) };
+  }
+  const running = attempt > 0 ? windowFrom(flushed, plan.bytesTotal, plan.rangeBytes) : undefined;
+  return { ...known, touched: everything, ...(running === undefined ? {} : { running }) };
 }
 
 /** @throws StateUnwritable, StorageFull */

@@ -110,7 +110,7 @@ async function copyRanges(at: Attempt): Promise<void> {
     signal.throwIfAborted();
     if (guidance.paused) {
       await journal.paused();
-      throw new CopyPaused(report.settled);
+      throw new CopyPaused(report.settled(journal.checkpoint));
     }
     await journal.resize(Math.min(most, plan.rangeBytes));
     const startedAt = performance.now();

@@ -58,8 +58,13 @@ export class ProgressReport {
   }
 
   /** The last word of an attempt that ends with nothing in doubt. */
-  get settled(): CopyProgress {
-    return { ...this.#progress(0), settled: true };
+  settled(checkpoint: Readonly<Checkpoint>): CopyProgress {
+    const { attempts, startedAt, bytesCopiedAgain, bytesRepaired, touched } = checkpoint;
+    const seconds = (Date.now() - startedAt) / 1000;
+    this.#known = checkpoint;
+    this.#submitted = 0;
+    const settled = { seconds, bytesCopiedAgain, bytesRepaired, touched };
+    return { ...this.#progress(0), attempt: attempts, settled };
   }
 
   #progress(bytesPerSecond?: number): CopyProgress {

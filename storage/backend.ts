@@ -36,10 +36,15 @@ export interface Backend {
 
   /**
    * Reserves the volume for the attachment, atomically and durably, then exports it.
-   * Clears the never-written mark durably before a first writable export.
+   * Clears the never-written mark durably before a first writable export. `takesOver`: id of the
+   * attachment whose reservation becomes this one's, with its id, atomically.
    * @throws VolumeBusy with the holder, VolumeNotFound, ProtocolUnavailable, BackendUnavailable
    */
-  createExport(attachment: Attachment, properties: ConnectorProperties): Promise<ExportRef>;
+  createExport(
+    attachment: Attachment,
+    properties: ConnectorProperties,
+    takesOver?: string,
+  ): Promise<ExportRef>;
   /** Lets the host in, with credentials of this attachment alone. */
   initializeConnection(
     attachment: Attachment,
@@ -62,8 +67,8 @@ export interface Backend {
     properties: ConnectorProperties,
     force: boolean,
   ): Promise<Undone>;
-  /** Removes the export, then the reservation. */
-  removeExport(attachment: Attachment): Promise<Undone>;
+  /** Removes the export, then the reservation unless that is kept for whoever takes it over. */
+  removeExport(attachment: Attachment, keepReservation?: boolean): Promise<Undone>;
 
   /** Attachments that hold a reservation here: what the release watch compares with workflows. */
   listReservations(): Promise<Attachment[]>;

@@ -56,9 +56,13 @@ export class FileBackend implements Backend {
     return Promise.resolve('alreadyGone');
   }
 
-  async createExport(attachment: Attachment, properties: ConnectorProperties): Promise<ExportRef> {
+  async createExport(
+    attachment: Attachment,
+    properties: ConnectorProperties,
+    takesOver?: string,
+  ): Promise<ExportRef> {
     this.#checkHost(properties);
-    const held = await this.#root.hold(attachment);
+    const held = await this.#root.hold(attachment, takesOver);
     const { path, sizeBytes, readsAsZeros, reservation } = held;
     const file = await lookAtRaw(path);
     if (file === undefined) {
@@ -94,8 +98,8 @@ export class FileBackend implements Backend {
     return Promise.resolve('alreadyGone');
   }
 
-  removeExport(attachment: Attachment): Promise<Undone> {
-    return this.#root.release(attachment);
+  removeExport(attachment: Attachment, keepReservation = false): Promise<Undone> {
+    return keepReservation ? Promise.resolve('alreadyGone') : this.#root.release(attachment);
   }
 
   listReservations(): Promise<Attachment[]> {

@@ -21,8 +21,9 @@ function undoStep(
   lane: UndoStep['lane'],
   { name, about }: StepNames,
   run: UndoStep['run'],
+  suspend?: UndoStep['suspend'],
 ): UndoStep {
-  return { lane, step: name, about, run };
+  return { lane, step: name, about, run, ...(suspend === undefined ? {} : { suspend }) };
 }
 
 type UndoVerb = 'removeExport' | 'terminateConnection' | 'disconnectVolume' | 'detachEncryptor';
@@ -45,15 +46,23 @@ export function undoSteps(
     place: Place<A>,
     what: string,
     call: Parameters<typeof takeBack<A>>[4],
+    suspend?: Parameters<typeof takeBack<A>>[4],
   ): UndoStep {
     const names = { name: `${role}.${verb}`, about: formatVolume(volume) };
     const hostStep = (place as unknown) === onHost;
     const taken: Taken = { attachment, properties, what, onHost: hostStep, skippable: true };
-    return undoStep(role, names, () => takeBack(run, place, names, taken, call));
+    const take = (how: typeof call) => () => takeBack(run, place, names, taken, how);
+    return undoStep(role, names, take(call), suspend && take(suspend));
   }
 
   return [
-    step('removeExport', onBackend, 'export', (backend) => backend.removeExport({ attachment })),
+    step(
+      'removeExport',
+      onBackend,
+      'export',
+      (backend) => backend.removeExport({ attachment }),
+      (backend) => backend.removeExport({ attachment, keepReservation: true }),
+    ),
     step('terminateConnection', onBackend, 'connection', (backend, force) =>
       backend.terminateConnection({ attachment, properties, force }),
     ),
@@ -67,12 +76,13 @@ export function undoSteps(
 /**
  * Attaches a volume; its undo stands on the stack before, since also a step that timed out may have
  * taken effect. May be repeated under the same attachment: a lost device is attached
- * anew that way.
+ * anew that way. `takesOver`: the attachment of the same copy that has the volume reserved.
  */
 export async function attach(
   run: Run,
   attachment: Attachment,
   properties: ConnectorProperties,
+  takesOver?: string,
 ): Promise<Attached> {
   const { role, volume, owner } = attachment;
   const onBackend = backendOf(volume);
@@ -85,7 +95,11 @@ export async function attach(
 
   const makeExport = async (onFault: OnFault): Promise<SealedConnectionInfo> => {
     attachment.exported = await required(run, onBackend, named('createExport'), (backend) =>
-      backend.createExport({ attachment, properties }),
+      backend.createExport({
+        attachment,
+        properties,
+        ...(takesOver === undefined ? {} : { takesOver }),
+      }),
     );
     return required(run, onBackend, named('initializeConnection', onFault), (backend) =>
       backend.initializeConnection({ attachment, properties }),
@@ -183,9 +197,16 @@ export function stateStep(
     onHost: false,
     skippable: true,
   };
-  return undoStep(role, step, () =>
-    takeBack(run, backendOf(volume), step, taken, (backend) =>
-      backend.setVolumeState({ volume, state: found.state }),
-    ),
+  // Whoever goes on finds the volume as this copy left it.
+  const keep: UndoStep['suspend'] = () =>
+    Promise.resolve({ outcome: 'skipped', because: 'the volume is kept' });
+  return undoStep(
+    role,
+    step,
+    () =>
+      takeBack(run, backendOf(volume), step, taken, (backend) =>
+        backend.setVolumeState({ volume, state: found.state }),
+      ),
+    keep,
   );
 }

@@ -39,32 +39,56 @@ export class ControlDesk {
   readonly changes: ControlChange[] = [];
   #current: CopyControl = { version: 0, paused: false };
   #paused: PausedStatus | undefined;
+  /** Both volumes are to be detached, or are, until somebody resumes. */
+  #release = false;
+  /** Where the last resume wants it. */
+  #host: string | undefined;
   /** The version that the host which copies is known to have; undefined while none does. */
   #delivered: number | undefined;
 
   constructor(
-    phase: () => Phase,
+    private readonly phase: () => Phase,
     private readonly onChange: () => void,
   ) {
     const validate = (change: string, request: { reason?: unknown } | undefined): void => {
-      if (!STEERABLE.includes(phase())) throw refused(change, `the copy is ${phase()}`);
+      // While it is detached for a pause it is steered as well.
+      const isSteerable = STEERABLE.includes(this.phase()) || this.#release;
+      if (!isSteerable) throw refused(change, `the copy is ${this.phase()}`);
       if (typeof (request?.reason ?? '') !== 'string') throw refused(change, 'a reason is text');
     };
-    setHandler(throttleUpdate, ({ limit, reason }) => this.#change({ limit }, reason), {
+    setHandler(throttleUpdate, ({ limit, reason }) => this.#change({ limit }, { reason }), {
       description: 'Limit the rate: bytes a second, or "unlimited"; counts on every host',
       validator: (request: ThrottleRequest) => {
         validate('throttle', request);
         if (!isLimit(request.limit)) throw refused('throttle', 'a limit is bytes a second');
       },
     });
-    setHandler(pauseUpdate, (request) => this.#change({ paused: true }, request?.reason), {
-      description: 'Pause the copy; both volumes stay attached',
+    setHandler(pauseUpdate, (request) => this.#pause(request), {
+      description: 'Pause the copy; both volumes stay attached, unless it says release',
       validator: (request: PauseRequest | undefined) => validate('pause', request),
     });
-    setHandler(resumeUpdate, (request) => this.#change({ paused: false }, request?.reason), {
-      description: 'Go on with a paused copy',
-      validator: (request: ResumeRequest | undefined) => validate('resume', request),
+    setHandler(resumeUpdate, (request) => this.#resume(request), {
+      description: 'Go on with a paused copy; a released one on any host',
+      validator: (request: ResumeRequest | undefined) => {
+        validate('resume', request);
+        const { host } = request ?? {};
+        if (host === undefined) return;
+        if (!host || typeof host !== 'string') throw refused('resume', 'a host is named by its id');
+        if (!this.#release)
+          throw refused('resume', 'to go on elsewhere, pause it with release first');
+      },
     });
+  }
+
+  #pause({ release, reason }: PauseRequest = {}): Promise<ControlAnswer> {
+    this.#release ||= release === true;
+    return this.#change({ paused: true }, { reason, ...(release === true ? { release } : {}) });
+  }
+
+  #resume({ host, reason }: ResumeRequest = {}): Promise<ControlAnswer> {
+    this.#release = false;
+    this.#host = host;
+    return this.#change({ paused: false }, { reason, ...(host === undefined ? {} : { host }) });
   }
 
   get current(): CopyControl {
@@ -91,30 +115,46 @@ export class ControlDesk {
     return this.#current;
   }
 
-  /** Waits for as long as the copy is to be paused. Cancelled with its scope. */
-  async whilePaused({ bytesFlushed, bytesTotal }: PausedAt): Promise<void> {
-    this.#paused = { since: now(), bytesFlushed, bytesTotal };
+  /** Whether the host is to be let go while the copy is paused. */
+  get toRelease(): boolean {
+    return this.#current.paused && this.#release;
+  }
+
+  /** Where to go on, if somebody said so. */
+  get host(): string | undefined {
+    return this.#host;
+  }
+
+  /**
+   * Waits for as long as the copy is to be paused, or until its host is to be let go, unless it was.
+   * Cancelled with its scope.
+   */
+  async whilePaused({ bytesFlushed, bytesTotal }: PausedAt, released: boolean): Promise<void> {
+    this.#paused = { since: now(), released, bytesFlushed, bytesTotal };
     this.onChange();
     try {
-      await condition(() => !this.#current.paused);
+      await condition(() => !this.#current.paused || (this.#release && !released));
     } finally {
       this.#paused = undefined;
       this.onChange();
     }
   }
 
-  async #change(wanted: Partial<CopyControl>, reason: string | undefined): Promise<ControlAnswer> {
+  async #change(wanted: Partial<CopyControl>, { reason, ...how }: Told): Promise<ControlAnswer> {
     const version = this.#current.version + 1;
     const control: CopyControl = { ...this.#current, ...wanted, version };
     this.#current = control;
     const because = reason === undefined ? {} : { reason };
-    this.changes.push({ at: now(), control, ...because });
+    this.changes.push({ at: now(), control, ...how, ...because });
     this.onChange();
     const arrived = (): boolean => (this.#delivered ?? version) >= version;
     const delivered = await condition(arrived, DELIVERY_MILLISECONDS);
     return { control, delivered };
   }
 }
+
+/** What a change says beside the control. */
+type Told = Pick<ControlChange, 'release' | 'host'> & { reason: string | undefined };
 
 /** How far a copy has come that is paused. */
 type PausedAt = Pick<CopyProgress, 'bytesFlushed' | 'bytesTotal'>;

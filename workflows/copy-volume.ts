@@ -13,7 +13,14 @@ import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role, SECTOR_BYTES, type Volume } from '../contract/volume.ts';
 import { attach, type Attached, fenceStep, stateStep, undoSteps } from './attachment.ts';
 import { certify } from './certificate.ts';
-import { attachAnew, copyAndVerify, endsOf, type Session } from './data.ts';
+import {
+  attachAnew,
+  copyAndVerify,
+  endsOf,
+  type Released,
+  ReleaseRequested,
+  type Session,
+} from './data.ts';
 import { failureOf, faultOf } from './faults.ts';
 import { overLostDevices } from './losses.ts';
 import { backendOf, hostOf } from './places.ts';
@@ -86,12 +93,20 @@ function pushUndo(
   run.undo.push(fenceStep(run, attachments.destination, properties, true));
 }
 
+/** Whether nobody else can have written either volume since it was let go. */
+function stillReserved(attachments: Released['attachments'], before: Released['attachments']) {
+  return (['destination', 'source'] as const).every(
+    (role) => attachments[role].exported?.reservation === before[role].exported?.reservation,
+  );
+}
+
 /** Attaches both volumes on the run's host and plans the copy between them. */
 async function openSession(
   run: Run,
   input: CopyInput,
   found: Found,
   move: number,
+  released: Released | undefined,
 ): Promise<Session> {
   const about = run.host;
   const names = { name: 'getConnectorProperties', about };
@@ -107,7 +122,12 @@ async function openSession(
   const attached: Partial<Record<Role, Attached>> = {};
   // Destination first, as Cinder does: one that cannot be attached costs the source nothing.
   for (const role of ['destination', 'source'] as const) {
-    attached[role] = await attach(run, attachments[role], properties);
+    attached[role] = await attach(
+      run,
+      attachments[role],
+      properties,
+      released?.attachments[role].id,
+    );
   }
   const pair = { properties, attachments, attached: attached as Record<Role, Attached> };
   const plan = await overLostDevices(
@@ -123,12 +143,18 @@ async function openSession(
       ),
     (role) => attachAnew(run, pair, role),
   );
-  return { ...pair, plan };
+  const isReserved = released !== undefined && stillReserved(attachments, released.attachments);
+  return { ...pair, plan, ...(isReserved ? { from: released.from } : {}) };
 }
 
-async function copyOnHost(run: Run, input: CopyInput, move: number): Promise<CopyReport> {
+async function copyOnHost(
+  run: Run,
+  input: CopyInput,
+  move: number,
+  released: Released | undefined,
+): Promise<CopyReport> {
   const found = await lookAtVolumes(run, input);
-  const session = await openSession(run, input, found, move);
+  const session = await openSession(run, input, found, move, released);
   const { copied, verified } = await copyAndVerify(run, session, input.options.verify ?? 'full');
   // A cancel that this step heard of too late: whoever asked for one is told that it was done.
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
@@ -138,23 +164,48 @@ async function copyOnHost(run: Run, input: CopyInput, move: number): Promise<Cop
   return { source, destination, host: run.host, plan, copied, verified, devices, held: run.held };
 }
 
+/** Takes everything back for a move; between two hosts both volumes are free. */
+async function leaveFor(run: Run, host: string): Promise<void> {
+  run.enter('detaching');
+  const complete = await run.undo.unwind();
+  if (!complete) throw failureOf(describeError('MoveImpossible', { host }));
+  goOnWith(run, host);
+}
+
+/** Lets the host go with both volumes reserved, and waits until somebody resumes, here or there. */
+async function waitReleased(run: Run, { from }: Released): Promise<void> {
+  run.enter('detaching');
+  const complete = await run.undo.suspend();
+  if (!complete) throw failureOf(describeError('MoveImpossible', { host: run.host }));
+  run.enter('paused');
+  await run.control.whilePaused(from, true);
+  goOnWith(run, run.control.host ?? run.host);
+}
+
+function goOnWith(run: Run, host: string): void {
+  run.host = host;
+  // Whoever sends the copy there says that the host is on.
+  run.hostsOff.delete(host);
+  run.enter('preparing');
+}
+
 /**
- * From host to host, for as long as a person decides `move`. Each starts anew: between two hosts
- * both volumes are free, and somebody else may have written them.
+ * From host to host, for as long as people want. After `move` it starts anew, since somebody else
+ * may have written the volumes; after a pause that released them nobody can have.
  */
 async function copyOnAnyHost(run: Run, input: CopyInput): Promise<CopyReport> {
+  let released: Released | undefined;
   for (let move = 0; ; move += 1) {
     try {
-      return await copyOnHost(run, input, move);
+      return await copyOnHost(run, input, move, released);
     } catch (error) {
-      if (!(error instanceof MoveRequested)) throw error;
-      run.enter('detaching');
-      const complete = await run.undo.unwind();
-      if (!complete) throw failureOf(describeError('MoveImpossible', { host: error.host }));
-      run.host = error.host;
-      // Whoever sends the copy there says that the host is on.
-      run.hostsOff.delete(error.host);
-      run.enter('preparing');
+      if (error instanceof MoveRequested) {
+        await leaveFor(run, error.host);
+        released = undefined;
+      } else if (error instanceof ReleaseRequested) {
+        released = error.released;
+        await waitReleased(run, released);
+      } else throw error;
     }
   }
 }

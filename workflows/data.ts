@@ -94,7 +94,36 @@ async function copyStep(run: Run, session: Session): Promise<CopyResult | Paused
   );
 }
 
-/** Copies, with as many pauses as people want; one that comes with the last byte is kept as well. */
+/** A copy whose host was let go: both volumes are still reserved for it. */
+export type Released = { from: CopyProgress; attachments: Record<Role, Attachment> };
+
+/** The way out of a copy whose host is to be let go while it is paused, not an error. */
+export class ReleaseRequested extends Error {
+  constructor(readonly released: Released) {
+    super('the copy is paused without its host');
+  }
+}
+
+/** How far a copy has come of which nothing is missing. */
+function wholeProgress({ bytesTotal }: CopyPlan, copied: CopyResult): CopyProgress {
+  const { attempts: attempt, seconds, bytesCopiedAgain, bytesRepaired } = copied;
+  const all = [{ offset: 0, length: bytesTotal }];
+  return {
+    bytesFlushed: bytesTotal,
+    bytesSubmitted: bytesTotal,
+    bytesTotal,
+    bytesPerSecond: 0,
+    attempt: attempt - 1,
+    flushed: all,
+    digestsRoot: '',
+    settled: { seconds, bytesCopiedAgain, bytesRepaired, touched: all },
+  };
+}
+
+/**
+ * Copies, with as many pauses as people want; one that comes with the last byte is kept as well.
+ * @throws ReleaseRequested
+ */
 async function copyData(run: Run, session: Session): Promise<CopyResult> {
   for (;;) {
     const outcome = await copyStep(run, session);
@@ -102,11 +131,13 @@ async function copyData(run: Run, session: Session): Promise<CopyResult> {
     if (isPaused) session.from = outcome.progress;
     else delete session.from;
     if (run.control.current.paused) {
-      const { bytesTotal } = session.plan;
+      const progress = isPaused ? outcome.progress : wholeProgress(session.plan, outcome);
       run.enter('paused');
-      await run.control.whilePaused(
-        isPaused ? outcome.progress : { bytesFlushed: bytesTotal, bytesTotal },
-      );
+      await run.control.whilePaused(progress, false);
+      if (run.control.toRelease) {
+        const { attachments } = session;
+        throw new ReleaseRequested({ from: progress, attachments });
+      }
       run.enter('copying');
     }
     if (!isPaused) return outcome;

@@ -5,7 +5,7 @@ const PHASES: Record<CopyStatus['phase'], string> = {
   preparing: 'Looking at both volumes and the host.',
   attaching: 'Attaching the volumes, destination first.',
   copying: 'Copying. The heartbeat of `copyData` has the progress.',
-  paused: 'Paused; both volumes stay attached. Go on with the Update `resume`.',
+  paused: 'Paused. Go on with the Update `resume`.',
   verifying: 'Comparing the destination with the source, past the page cache.',
   detaching: 'Detaching both volumes.',
   certifying: 'Both volumes are detached. Signing the certificate.',
@@ -33,7 +33,12 @@ export function renderDetails(title: string, status: CopyStatus): string {
     PHASES[status.phase],
     ...(paused === undefined
       ? []
-      : [`Since ${paused.since}, at ${paused.bytesFlushed} of ${paused.bytesTotal} bytes.`]),
+      : [
+          `Since ${paused.since}, at ${paused.bytesFlushed} of ${paused.bytesTotal} bytes.`,
+          paused.released
+            ? 'Both volumes are detached, and reserved for this copy.'
+            : 'Both volumes stay attached.',
+        ]),
     ...(control.limit === undefined ? [] : [`Limit asked for: ${limit}.`]),
     ...(failure === undefined
       ? []

@@ -12,6 +12,11 @@ export type UndoStep = Pick<UndoProof, 'step' | 'about'> & {
   /** Steps of one lane are strictly ordered; the lanes of the two volumes go side by side. */
   lane: 'copier' | Role;
   run: () => Promise<UndoOutcome>;
+  /**
+   * What is done instead where the host is let go but the volumes are kept: `run` then stays for
+   * the end. Default: `run`, for good.
+   */
+  suspend?: () => Promise<UndoOutcome>;
 };
 
 /**
@@ -32,19 +37,39 @@ export class UndoStack {
    * was taken back; what was left by decision is not tried again.
    */
   async unwind(): Promise<boolean> {
+    return this.#unwind(({ run }) => run());
+  }
+
+  /** As unwind, but keeps what only the end of the copy gives back. */
+  async suspend(): Promise<boolean> {
+    const kept: UndoStep[] = [];
+    const complete = await this.#unwind(async (step) => {
+      const outcome = await (step.suspend ?? step.run)();
+      if (outcome.stop !== true && step.suspend !== undefined) kept.unshift(step);
+      return outcome;
+    });
+    this.push(...kept);
+    return complete;
+  }
+
+  async #unwind(take: (step: UndoStep) => Promise<UndoOutcome>): Promise<boolean> {
     return CancellationScope.nonCancellable(async () => {
-      await this.#unwindLane('copier');
-      const lanes = [this.#unwindLane('destination'), this.#unwindLane('source')];
+      await this.#unwindLane('copier', take);
+      const lanes = [this.#unwindLane('destination', take), this.#unwindLane('source', take)];
       return (await Promise.all(lanes)).every((complete) => complete);
     });
   }
 
-  async #unwindLane(lane: UndoStep['lane']): Promise<boolean> {
+  async #unwindLane(
+    lane: UndoStep['lane'],
+    take: (step: UndoStep) => Promise<UndoOutcome>,
+  ): Promise<boolean> {
     const steps = this.#steps.filter((step) => step.lane === lane).reverse();
     this.#steps = this.#steps.filter((step) => step.lane !== lane);
     let heldBy: string | undefined;
-    for (const { step, about, run } of steps) {
-      const { stop, ...outcome } = heldBy === undefined ? await run() : skippedAfter(heldBy);
+    for (const undo of steps) {
+      const { step, about } = undo;
+      const { stop, ...outcome } = heldBy === undefined ? await take(undo) : skippedAfter(heldBy);
       this.proofs.push({ step, about, ...outcome, at: now() });
       if (stop === true) heldBy = step;
     }

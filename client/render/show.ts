@@ -33,7 +33,8 @@ function renderControl({ limit, paused }: CopyControl): string {
 function renderWishes(workflowId: string, { control, paused }: CopyStatus): string[] {
   if (paused !== undefined) {
     const done = `${renderBytes(paused.bytesFlushed)} of ${renderBytes(paused.bytesTotal)}`;
-    return [`paused since ${paused.since}, ${done}; go on with: dray resume ${workflowId}`];
+    const where = paused.released ? ', both volumes detached' : '';
+    return [`paused since ${paused.since}, ${done}${where}; go on with: dray resume ${workflowId}`];
   }
   return control.version === 0 ? [] : [`wanted: ${renderControl(control)}`];
 }

@@ -87,11 +87,15 @@ export class TgtBackend implements Backend {
     return Promise.resolve('alreadyGone');
   }
 
-  async createExport(attachment: Attachment, properties: ConnectorProperties): Promise<ExportRef> {
+  async createExport(
+    attachment: Attachment,
+    properties: ConnectorProperties,
+    takesOver?: string,
+  ): Promise<ExportRef> {
     initiatorOf(properties);
     // tgt would cut the rest off.
     checkSize((await this.#root.get(attachment.volume)).sizeBytes);
-    const held = await this.#root.hold(attachment);
+    const held = await this.#root.hold(attachment, takesOver);
     const { path, sizeBytes, readsAsZeros, reservation } = held;
     const { id: attachmentId, volume, accessMode } = attachment;
     const serial = volumeSerial(await this.#root.uuid(), volume.id);
@@ -140,9 +144,10 @@ export class TgtBackend implements Backend {
     return this.#exports.close(attachment.id, force);
   }
 
-  async removeExport(attachment: Attachment): Promise<Undone> {
+  async removeExport(attachment: Attachment, keepReservation = false): Promise<Undone> {
     await this.#root.uuid();
     const removed = await this.#exports.remove(attachment.id);
+    if (keepReservation) return removed;
     const released = await this.#root.release(attachment);
     return removed === 'done' ? 'done' : released;
   }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Attachment } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
 import { formatVolume } from '../../contract/volume.ts';
-import { createExclusive, readJson, removeDurably } from '../../system/atomic-file.ts';
+import { createExclusive, readJson, removeDurably, writeAtomic } from '../../system/atomic-file.ts';
 import { attachmentSchema } from '../../system/claims.ts';
 
 /**
@@ -35,16 +35,26 @@ export class ReservationStore {
   }
 
   /**
-   * Atomic and durable; a repeat by the same attachment finds its own.
+   * Atomic and durable; a repeat by the same attachment finds its own. The reservation of the
+   * attachment `takesOver` stays the same one and changes its holder.
    * @throws VolumeBusy naming the workflow that holds it
    */
-  async reserve(attachment: Attachment, readsAsZeros: boolean): Promise<Reservation> {
+  async reserve(
+    attachment: Attachment,
+    readsAsZeros: boolean,
+    takesOver?: string,
+  ): Promise<Reservation> {
     const { volume } = attachment;
     const mine = { id: randomUUID(), attachment, readsAsZeros };
     // The holder may let go between the two looks, hence more than one try.
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const holder = await this.holderOf(volume.id);
       if (holder?.attachment.id === attachment.id) return holder;
+      if (holder !== undefined && holder.attachment.id === takesOver) {
+        const taken = { ...holder, attachment };
+        await writeAtomic(this.#fileOf(volume.id), JSON.stringify(taken));
+        return taken;
+      }
       if (holder !== undefined) {
         const { workflowId } = holder.attachment.owner;
         throw new DrayError('VolumeBusy', { volume: formatVolume(volume), holder: workflowId });

@@ -92,14 +92,14 @@ export class VolumeRoot {
 
   /**
    * Reserves the volume and, for a writable attachment, clears its never-written mark: both are
-   * durable on return. @throws VolumeNotFound, VolumeBusy
+   * durable on return. `takesOver`: see Backend.createExport. @throws VolumeNotFound, VolumeBusy
    */
-  async hold(attachment: Attachment): Promise<HeldVolume> {
+  async hold(attachment: Attachment, takesOver?: string): Promise<HeldVolume> {
     await this.uuid();
     return this.#exclusion.run(attachment.volume.id, async () => {
       const volume = await this.#volumes.get(attachment.volume);
       assertCurrent(this.context.epoch);
-      const held = await this.#reservations.reserve(attachment, volume.neverWritten);
+      const held = await this.#reservations.reserve(attachment, volume.neverWritten, takesOver);
       if (attachment.accessMode === 'rw') await this.#volumes.markWritten(volume);
       return { ...volume, reservation: held.id, readsAsZeros: held.readsAsZeros };
     });

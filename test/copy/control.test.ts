@@ -170,7 +170,11 @@ it.each(['direct', 'dd'] as const)(
       expect(performance.now() - (await asked!)).toBeLessThan(2500);
       expect(paused).toBeInstanceOf(CopyPaused);
       const { progress } = paused as CopyPaused;
-      expect(progress).toMatchObject({ settled: true, bytesTotal: bytes, bytesPerSecond: 0 });
+      expect(progress).toMatchObject({
+        settled: { bytesCopiedAgain: 0 },
+        bytesTotal: bytes,
+        bytesPerSecond: 0,
+      });
       expect(progress.bytesFlushed).toBe(progress.bytesSubmitted);
       expect(progress.bytesFlushed).toBeGreaterThan(before);
       expect(progress.bytesFlushed).toBeLessThan(bytes);
@@ -208,7 +212,9 @@ it('another host goes on from where it was paused, with nothing in doubt', async
   await fenceCopier(rig.state, VOLUMES.destination, { copyId: 'copy-1', forget: true });
   const wishes = rig.wishes({ version: 2, limit: 'unlimited' });
   const again = rig.run(plan, ends, { heartbeat: progress, wishes });
-  expect(await attempt(again)).toMatchObject({ bytesCopiedAgain: 0 });
+  const result = await attempt(again);
+  expect(result).toMatchObject({ attempts: 1, bytesCopiedAgain: 0 });
+  expect('seconds' in result && result.seconds).toBeGreaterThan(progress.settled!.seconds);
   expect(again.seen[0]?.bytesFlushed).toBe(progress.bytesFlushed);
   expect(await digest(ends.destination.path)).toBe(await digest(ends.source.path));
 });

@@ -248,6 +248,36 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       expect((await backend.createExport(writer, properties)).readsAsZeros).toBe(false);
     });
 
+    it('keeps a reservation for the attachment that takes it over, and for no other', async () => {
+      await backend.createVolume('disk1', MIB);
+      const [first, second] = [attachmentOf('disk1', 'one'), attachmentOf('disk1', 'two')];
+      const exported = await backend.createExport(first, properties);
+      await backend.initializeConnection(first, properties);
+      await backend.terminateConnection(first, properties, false);
+      await backend.removeExport(first, true);
+      expect(await backend.removeExport(first, true)).toBe('alreadyGone');
+      expect(await backend.listReservations()).toEqual([first]);
+      await expect(backend.createExport(second, properties)).rejects.toMatchObject({
+        code: 'VolumeBusy',
+      });
+      const { reservation, readsAsZeros } = exported;
+      for (const repeat of [1, 2]) {
+        const taken = await backend.createExport(second, properties, first.id);
+        expect(taken, `${repeat}`).toMatchObject({ reservation, readsAsZeros });
+      }
+      await expect(backend.createExport(first, properties)).rejects.toMatchObject({
+        code: 'VolumeBusy',
+      });
+      expect(await backend.removeExport(first)).toBe('alreadyGone');
+      expect(await backend.listReservations()).toEqual([second]);
+      await backend.initializeConnection(second, properties);
+      await backend.terminateConnection(second, properties, false);
+      expect(await backend.removeExport(second)).toBe('done');
+      // Nobody has it: there is nothing to take over, and the reservation is a new one.
+      const anew = await backend.createExport(second, properties, first.id);
+      expect(anew.reservation).not.toBe(reservation);
+    });
+
     it('says whether it can take access away', async () => {
       await backend.createVolume('disk1', MIB);
       const attachment = attachmentOf('disk1', 'one');

@@ -10,7 +10,7 @@ import {
   THROTTLE_UPDATE,
 } from '../../contract/control.ts';
 import type { CopyResult, PausedCopy } from '../../contract/copy.ts';
-import { expectClean, failureCode, flaky } from './expectations.ts';
+import { busy, expectClean, failureCode, flaky, throws } from './expectations.ts';
 import { FakeWorld } from './fake-world.ts';
 import { type CopyUnderTest, startCopy, startWorkflowRig, type WorkflowRig } from './rig.ts';
 
@@ -28,7 +28,7 @@ const PROGRESS: PausedCopy['progress'] = {
   attempt: 1,
   flushed: [{ offset: 0, length: 4 }],
   digestsRoot: '',
-  settled: true,
+  settled: { seconds: 1, bytesCopiedAgain: 0, bytesRepaired: 0, touched: [] },
 };
 
 /** A world whose copier does what it is told, and copies until `end` is called. */
@@ -218,6 +218,97 @@ describe('a copy', () => {
     }
     expect(await refusal(send(copy, THROTTLE_UPDATE, { limit: 5 }))).toContain('verifying');
     await copy.result();
+    expectClean(world);
+  });
+});
+
+describe('a copy that is released', () => {
+  async function released(): Promise<{ world: SteeredWorld; copy: CopyUnderTest }> {
+    const world = new SteeredWorld();
+    const copy = await copying(world);
+    await send(copy, PAUSE_UPDATE, { release: true, reason: 'the host is needed' });
+    while ((await copy.status()).paused?.released !== true) await sleep(20);
+    return { world, copy };
+  }
+
+  it('leaves nothing but both reservations, and goes on elsewhere from there', async () => {
+    const { world, copy } = await released();
+    expect(world.leftovers).toEqual(['b:v2 reserved', 'a:v1 reserved']);
+    expect(world.states.size).toBe(0);
+    const before = [...world.reserved.values()].map(({ id }) => id);
+    await send(copy, RESUME_UPDATE, { host: 'h2' });
+    await inPhase(copy, 'copying');
+    while (world.inputs.length < 2) await sleep(20);
+    expect(world.inputs[1]).toMatchObject({ from: PROGRESS, control: { paused: false } });
+    const { attachments } = world.inputs[1]!;
+    expect(attachments.destination.owner.hostId).toBe('h2');
+    expect(attachments.destination.id).toMatch(/destination\.1$/);
+    expect([...world.reserved.values()].map(({ id }) => id)).toEqual(before);
+    world.end();
+    const report = await copy.result();
+    expect(report.host).toBe('h2');
+    expectClean(world);
+  });
+
+  it('is cancelled with nothing to take back but the reservations', async () => {
+    const { world, copy } = await released();
+    const calls = world.calls.length;
+    await copy.handle.cancel();
+    expect(await failureCode(copy.result())).toBe('CancelledFailure');
+    expect(world.calls.slice(calls).sort()).toEqual([
+      'destination.removeExport',
+      'setVolumeState.a:v1',
+      'setVolumeState.b:v2',
+      'source.removeExport',
+    ]);
+    expectClean(world);
+  });
+
+  it('also when it was paused before, and when it can be resumed on its own host only', async () => {
+    const world = new SteeredWorld();
+    const copy = await copying(world);
+    await send(copy, PAUSE_UPDATE);
+    await inPhase(copy, 'paused');
+    expect(await refusal(send(copy, RESUME_UPDATE, { host: 'h2' }))).toContain('release first');
+    await send(copy, PAUSE_UPDATE, { release: true });
+    while ((await copy.status()).paused?.released !== true) await sleep(20);
+    expect(world.leftovers).toHaveLength(2);
+    world.end();
+    await send(copy, RESUME_UPDATE);
+    expect((await copy.result()).host).toBe('h1');
+    expectClean(world);
+  });
+
+  it('starts anew where a volume was free meanwhile', async () => {
+    const { world, copy } = await released();
+    world.reserved.delete('a:v1');
+    world.end();
+    await send(copy, RESUME_UPDATE);
+    await copy.result();
+    expect(world.inputs[1]?.from).toBeUndefined();
+    expectClean(world);
+  });
+
+  it.each(['source.createExport', 'destination.connectVolume', 'planCopy'])(
+    'takes everything back when %s is impossible on the next host',
+    async (step) => {
+      const { world, copy } = await released();
+      world.before(step, throws(busy));
+      await send(copy, RESUME_UPDATE, { host: 'h2' });
+      expect(await failureCode(copy.result())).toBe('VolumeBusy');
+      expectClean(world);
+    },
+  );
+
+  it('waits with words where nobody serves the next host, and is moved from there', async () => {
+    const { world, copy } = await released();
+    await send(copy, RESUME_UPDATE, { host: 'nobody' });
+    const parked = await copy.parked('getConnectorProperties');
+    expect(parked.code).toBe('HostGone');
+    expect(world.leftovers).toHaveLength(2);
+    world.end();
+    await copy.decide({ step: 'getConnectorProperties', decision: 'move', host: 'h2' });
+    expect((await copy.result()).host).toBe('h2');
     expectClean(world);
   });
 });

@@ -6,6 +6,7 @@ import { toFailure } from '../../activities/failure.ts';
 import type { HostActivities } from '../../activities/host.ts';
 import type { Attachment } from '../../contract/attachment.ts';
 import type { CopyControl } from '../../contract/control.ts';
+import { DrayError } from '../../contract/errors.ts';
 import type { CopyPlan } from '../../contract/copy.ts';
 import { formatVolume, type Undone, type VolumeRef } from '../../contract/volume.ts';
 
@@ -31,6 +32,8 @@ export class FakeWorld {
   readonly violations: string[] = [];
   /** What the host was told of wishes, in order. */
   readonly controls: CopyControl[] = [];
+  /** By volume: whose attachment has it, and the reservation's id. */
+  readonly reserved = new Map<string, { holder: string; id: string }>();
   readonly acquired = new Map<string, Acquired>();
   readonly states = new Map<string, string[]>();
   readonly sizes = new Map<string, number>();
@@ -59,11 +62,12 @@ export class FakeWorld {
   }
 
   get leftovers(): string[] {
-    return [...this.acquired].flatMap(([id, acquired]) =>
-      Object.entries(acquired)
+    const acquired = [...this.acquired].flatMap(([id, each]) =>
+      Object.entries(each)
         .filter(([, held]) => held)
         .map(([what]) => `${id.split('.').slice(-2)[0]}.${what}`),
     );
+    return [...acquired, ...[...this.reserved.keys()].map((name) => `${name} reserved`)];
   }
 
   async #step<T>(name: string, effect: () => T): Promise<T> {
@@ -119,10 +123,22 @@ export class FakeWorld {
       Promise.resolve({ ...volume, sizeBytes, state: 'available', neverWritten: true }),
     deleteVolume: () => Promise.resolve('done'),
     listVolumes: () => Promise.resolve([]),
-    createExport: async ({ attachment }) => {
-      await this.#take(attachment, 'exported', 'createExport');
+    createExport: async ({ attachment, takesOver }) => {
+      await this.#step(`${attachment.role}.createExport`, () => {
+        const name = formatVolume(attachment.volume);
+        const before = this.reserved.get(name) ?? { holder: attachment.id, id: attachment.id };
+        if (![attachment.id, takesOver].includes(before.holder)) {
+          throw new DrayError('VolumeBusy', { volume: name, holder: before.holder });
+        }
+        this.reserved.set(name, { ...before, holder: attachment.id });
+        this.#of(attachment).exported = true;
+      });
       const facts = { serial: 'S', sizeBytes: GIB, readsAsZeros: false };
-      return { name: attachment.id, reservation: `of ${attachment.id}`, ...facts };
+      return {
+        name: attachment.id,
+        reservation: this.reserved.get(formatVolume(attachment.volume))!.id,
+        ...facts,
+      };
     },
     initializeConnection: async ({ attachment }) => {
       await this.#take(attachment, 'connection', 'initializeConnection');
@@ -137,7 +153,13 @@ export class FakeWorld {
       }),
     terminateConnection: ({ attachment }) =>
       this.#release(attachment, 'connection', 'terminateConnection'),
-    removeExport: ({ attachment }) => this.#release(attachment, 'exported', 'removeExport'),
+    removeExport: async ({ attachment, keepReservation }) => {
+      const undone = await this.#release(attachment, 'exported', 'removeExport');
+      const name = formatVolume(attachment.volume);
+      const isHolder = this.reserved.get(name)?.holder === attachment.id;
+      if (isHolder && keepReservation !== true) this.reserved.delete(name);
+      return undone;
+    },
     setVolumeState: ({ volume, state }) =>
       this.#step(`setVolumeState.${formatVolume(volume)}`, () => {
         const name = formatVolume(volume);

@@ -75,7 +75,12 @@ describe('parked steps', () => {
     const { held } = await copy.result();
     expect(held).toMatchObject([{ volume: SOURCE, what: 'device' }]);
     expect(held[0]?.because).toContain('later');
-    expect(world.leftovers).toEqual(['source.exported', 'source.connection', 'source.device']);
+    expect(world.leftovers).toEqual([
+      'source.exported',
+      'source.connection',
+      'source.device',
+      'a:v1 reserved',
+    ]);
     expect(world.violations).toEqual([]);
   });
 

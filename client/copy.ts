@@ -4,10 +4,13 @@ import {
   type CopyInput,
   type CopyOptions,
   ENGINES,
+  ON_READ_ERROR,
+  type OnReadError,
   VERIFY_MODES,
   type VerifyMode,
 } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
+import { engineAsked } from '../contract/read-errors.ts';
 import { formatVolume } from '../contract/volume.ts';
 import type { Config } from '../system/config/schema.ts';
 import { readIonice, readRate, readVolume } from './arguments.ts';
@@ -20,18 +23,23 @@ type Options = {
   limit?: string;
   ionice?: string;
   verify?: VerifyMode;
+  onReadError?: OnReadError;
   detach?: true;
 };
 
-function readOptions({ engine, blockSize, limit, ionice, verify }: Options): CopyOptions {
+function readOptions(options: Options): CopyOptions {
+  const { engine, blockSize, limit, ionice, verify, onReadError } = options;
   if (blockSize !== undefined) parseBlockSize(blockSize);
-  return {
+  const read: CopyOptions = {
     ...(engine === undefined ? {} : { engine }),
     ...(blockSize === undefined ? {} : { blockSize }),
     ...(limit === undefined ? {} : { bytesPerSecond: readRate('--limit', limit) }),
     ...(ionice === undefined ? {} : { ionice: readIonice(ionice) }),
     ...(verify === undefined ? {} : { verify }),
+    ...(onReadError === undefined ? {} : { onReadError }),
   };
+  engineAsked(read);
+  return read;
 }
 
 /** @throws BadVolumeName, SameVolume, BadBlockSize, BadOption before anything is touched */
@@ -63,6 +71,12 @@ export function addCopyCommand(program: Command): void {
         '--verify <mode>',
         'compare afterwards what was written, or the source as well (default: full)',
       ).choices([...VERIFY_MODES]),
+    )
+    .addOption(
+      new Option(
+        '--on-read-error <what>',
+        'where the source cannot be read: fail, retry in smaller pieces, or write zeros there and list it (default: fail)',
+      ).choices([...ON_READ_ERROR]),
     )
     .option('--detach', 'do not wait for the end')
     .action(

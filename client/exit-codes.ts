@@ -8,6 +8,8 @@ export const EXIT = {
   waitsForDecision: 3,
   cancelled: 4,
   temporalUnreachable: 5,
+  /** Done, but a part of the source could not be read; the result lists it. */
+  unreadable: 6,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

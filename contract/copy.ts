@@ -25,7 +25,17 @@ export type CopyOptions = {
   ionice?: IoPriority;
   /** Default `full`. */
   verify?: VerifyMode;
+  /** Default `fail`; anything else only with lanes. */
+  onReadError?: OnReadError;
 };
+
+/**
+ * What is done where the source cannot be read. `retry-smaller`: it is read in smaller pieces, down
+ * to 4 KiB, before the copy fails. `record`: what cannot be read even so becomes zeros on the
+ * destination and is listed in the result.
+ */
+export const ON_READ_ERROR = ['fail', 'retry-smaller', 'record'] as const;
+export type OnReadError = (typeof ON_READ_ERROR)[number];
 
 /**
  * What is proven after the copy. `written`: the destination holds what was read from the source
@@ -75,6 +85,8 @@ export type CopyPlan = {
   /** Holes of the source are known by its file and not read. */
   extents: Reasoned<boolean>;
   zeros: Reasoned<ZeroHandling>;
+  /** Default `fail`. */
+  onReadError?: OnReadError;
   throttle: Reasoned<ThrottleKind>;
   bytesPerSecond?: number;
   ionice?: IoPriority;
@@ -117,6 +129,8 @@ export type CopyProgress = {
   copierPid?: number;
   /** Ranges known to be flushed, merged. */
   flushed: ByteRange[];
+  /** Where the source cannot be read and the destination has zeros instead, merged. */
+  unreadable: ByteRange[];
   /** Root of the hash tree over the digests of all chunks, see ChunkMap; hexadecimal. */
   digestsRoot: string;
   /** Only where nothing is in doubt: whoever goes on from here copies nothing twice. */
@@ -163,8 +177,8 @@ export type CopyResult = {
   chunkStates: string;
   /** Through every attempt, oldest first, at most CURVE_POINTS of them. */
   curve: CurvePoint[];
-  /** Could not be read from the source. */
-  unreadable?: ByteRange[];
+  /** Where the source could not be read and the destination has zeros instead, merged. */
+  unreadable: ByteRange[];
 } & Partial<LaneSetting> &
   Partial<ByteCounts>;
 
@@ -177,6 +191,8 @@ export type VerifyResult = {
   seconds: number;
   /** Bytes whose digest was taken from the source after they were copied, for want of another. */
   bytesDigestedLate: number;
+  /** Bytes of which the source was to be read again and cannot be: what was written is compared. */
+  bytesUnreadable?: number;
   /** Root of the hash tree over the digests of all chunks, see ChunkMap; empty with mode `off`. */
   digestsRoot: string;
 } & Partial<LaneSetting>;

@@ -291,6 +291,11 @@ export const catalogue = {
     sentence: 'source {device} cannot be read: {because}',
     whatToDo: 'Repair the source, then decide `retry`, or `roll-back`.',
   },
+  TooManyUnreadable: {
+    class: 'operator',
+    sentence: 'the source cannot be read in more than {most} places, the last at byte {offset}',
+    whatToDo: 'Save what is left with a rescue tool, or repair the source, then decide `retry`.',
+  },
   DestinationFull: {
     class: 'operator',
     sentence: 'destination {device} is full: {because}',

@@ -41,6 +41,8 @@ const body = z.object({
   bytesDigestedLate: bytes,
   /** Where something may have been written that is not the source's: its zeros are not left out. */
   touched: z.array(range),
+  /** Where the source could not be read and the destination has zeros instead, merged. */
+  unreadable: z.array(range),
   /** Of all that was ever flushed. */
   counts,
   /** When the first attempt began (ms since 1970). */
@@ -60,6 +62,7 @@ const heartbeatSchema = z.object({
   bytesTotal: bytes,
   attempt: bytes,
   flushed: z.array(range),
+  unreadable: z.array(range).default([]),
   settled: z
     .object({
       seconds: z.number().min(0),
@@ -96,6 +99,7 @@ function begin({ copyId, reservations }: CheckpointOwner, plan: CopyPlan): Check
     bytesRepaired: 0,
     bytesDigestedLate: 0,
     touched: [],
+    unreadable: [],
     counts: NOTHING_COUNTED,
     startedAt: now,
   };
@@ -168,10 +172,11 @@ export async function loadCheckpoint(
     onNotice(`the last heartbeat is not used, the copy starts anew: ${because}`);
     return { ...fresh, touched: everything };
   }
-  const { flushed, attempt, settled } = parsed.data;
+  const { flushed, unreadable, attempt, settled } = parsed.data;
   onNotice(`goes on from the last heartbeat, ${sumBytes(flushed)} bytes flushed`);
   // How far the range in progress came is not known here: it counts as moved in full.
-  const known = { ...fresh, flushed, attempts: attempt, counts: countsIn(parsed.data) };
+  const counts = countsIn(parsed.data);
+  const known = { ...fresh, flushed, unreadable, attempts: attempt, counts };
   if (settled !== undefined) {
     const { seconds, touched, ...rest } = settled;
     const startedAt = Math.round(fresh.startedAt - seconds * 1000);

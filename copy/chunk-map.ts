@@ -24,6 +24,8 @@ export type RangeDone = ByteRange & {
   digest?: string;
   /** What its engine could count. Default: nothing. */
   counts?: Partial<ByteCounts>;
+  /** Where the source could not be read and zeros were written, merged. Default: nowhere. */
+  unreadable?: ByteRange[];
 };
 
 const DIGEST_BYTES = 32;

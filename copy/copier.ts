@@ -7,7 +7,7 @@ import { ddEngine } from './engines/dd.ts';
 import { directEngine } from './engines/direct.ts';
 import { fileEngine } from './engines/file.ts';
 import type { Guidance, RangeWork } from './engine.ts';
-import { explainFailure } from './failure.ts';
+import { assertAnswers, explainFailure } from './failure.ts';
 import { Journal } from './journal.ts';
 import { holdsLease, type Lease, takeLease } from './lease.ts';
 import { ProgressReport } from './progress.ts';
@@ -68,6 +68,11 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
         report.submitted(bytes, pid, lanes);
       },
       flushed: async (done) => {
+        if (done.some(({ unreadable = [] }) => unreadable.length > 0)) {
+          // Of an end that has gone as a whole nothing can be read either.
+          const failed = { role: 'source' as const, errno: 'EIO' };
+          await assertAnswers(failed, 'nothing of it can be read', { ends, plan });
+        }
         await journal.flushed(done);
         heard();
         report.recorded(journal.checkpoint, journal.chunks.root);
@@ -183,7 +188,7 @@ async function resultOf(
   { log, volumes }: CopyRun,
 ): Promise<CopyResult> {
   const { startedAt, attempts, bytesTotal: bytes, flushed, counts } = journal.checkpoint;
-  const { bytesCopiedAgain, bytesRepaired, curve } = journal.checkpoint;
+  const { bytesCopiedAgain, bytesRepaired, curve, unreadable } = journal.checkpoint;
   const seconds = Math.max((Date.now() - startedAt) / 1000, 0.001);
   const mbPerSecond = Math.round((bytes / MB / seconds) * 100) / 100;
   const size = (bytes / MB).toFixed(2);
@@ -196,7 +201,7 @@ async function resultOf(
   const chunkStates = await journal.chunks.states(flushed);
   return {
     ...{ bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain, bytesRepaired, chunkStates },
-    curve: curve.points,
+    ...{ curve: curve.points, unreadable },
     ...counts,
     ...lanes,
   };
@@ -207,7 +212,7 @@ async function resultOf(
  * last range that is known to be flushed, and returns or throws only after its copier has ended.
  * `seconds` counts from the first attempt's start; MB are 2^20 bytes, as Cinder's.
  * On abort throws the signal's reason, when it is to be paused CopyPaused.
- * @throws CopierFenced, CopierStuck, CopyStalled, DeviceLost, DestinationFull, SourceUnreadable,
+ * @throws TooManyUnreadable, CopierFenced, CopierStuck, CopyStalled, DeviceLost, DestinationFull, SourceUnreadable,
  * DestinationUnwritable, ShortCopy, CopierFailed, ToolMissing, WorkerSuperseded
  */
 export async function runCopy(run: CopyRun): Promise<CopyResult> {

@@ -25,6 +25,9 @@ export const LOST_ERRNOS = new Set([
   ...['ECONNABORTED', 'ESTALE', 'ENOMEDIUM'],
 ]);
 
+/** One place cannot be read, as storage says it (blk_status_to_errno in the kernel). */
+export const MEDIUM_ERRNOS = new Set(['EIO', 'EREMOTEIO', 'ENODATA', 'EILSEQ']);
+
 export const FULL_ERRNOS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** The errno name of a message such as `Input/output error`; undefined for any other text. */

@@ -22,6 +22,9 @@ import {
 } from './ranges.ts';
 import { type StallCode, stalled } from './stall.ts';
 
+/** Places that a result, a heartbeat and a person can take in. */
+const MAX_UNREADABLE = 1024;
+
 /** Whose work is written down, and what it can go on from. */
 export type JournalInput = CheckpointOwner & {
   plan: CopyPlan;
@@ -108,12 +111,13 @@ export class Journal {
    * with it: each write costs two flushes of the disk that is being copied to.
    */
   async flushed(done: readonly RangeDone[]): Promise<void> {
+    const unreadable = this.#unreadableAfter(done);
     await this.chunks.record(done);
     const flushed = done.reduce(addRange, this.current.flushed);
     const counts = done.map((each) => each.counts ?? {}).reduce(addCounts, this.current.counts);
     const elapsed = Date.now() - this.current.startedAt;
     const curve = addPoint(this.current.curve, elapsed, sumBytes(flushed));
-    await this.go({ ...this.current, flushed, counts, curve, idleAttempts: 0 });
+    await this.go({ ...this.current, flushed, counts, curve, unreadable, idleAttempts: 0 });
   }
 
   /** Of another limit another window follows, before a range that goes as far as it. */
@@ -168,6 +172,16 @@ export class Journal {
     if (stall === undefined) return error;
     await this.save({ ...this.current, idleAttempts: 0 });
     return stall;
+  }
+
+  /** A part that is copied again may be readable by then. @throws TooManyUnreadable */
+  #unreadableAfter(done: readonly RangeDone[]): ByteRange[] {
+    const found = done.flatMap((each) => each.unreadable ?? []);
+    const rest = done.reduce(removeRange, this.current.unreadable);
+    const unreadable = found.reduce(addRange, rest);
+    if (unreadable.length <= MAX_UNREADABLE) return unreadable;
+    const offset = found.at(-1)?.offset ?? 0;
+    throw new DrayError('TooManyUnreadable', { most: MAX_UNREADABLE, offset });
   }
 
   private async go(checkpoint: Checkpoint): Promise<void> {

@@ -8,6 +8,7 @@ import type {
 } from '../contract/copy.ts';
 import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
+import { engineAsked } from '../contract/read-errors.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { slowestOf, type Timetable } from '../system/config/timetable.ts';
 import { inspectEnd } from './end-state.ts';
@@ -87,7 +88,7 @@ export function chunkBytesOf(
 async function chooseEngine(
   ends: CopyEnds,
   blockBytes: number,
-  asked: CopyOptions['engine'] = 'auto',
+  asked: EngineName | 'auto',
 ): Promise<Reasoned<EngineName>> {
   if (asked !== 'auto') return { value: asked, because: 'asked for' };
   for (const { path } of [ends.source, ends.destination]) {
@@ -114,7 +115,7 @@ function refuseSizes({ ends, volumes }: PlanInput): void {
 /**
  * Looks at both ends without changing either and decides how to copy; refuses what cannot work
  * before anything is written.
- * @throws SameVolume, BadSize, DestinationTooSmall, BadBlockSize, ToolMissing, DeviceLost
+ * @throws BadOption, SameVolume, BadSize, DestinationTooSmall, BadBlockSize, ToolMissing, DeviceLost
  */
 export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const { ends, volumes, options, host } = input;
@@ -133,7 +134,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     throw new DrayError('SameVolume', { volume: formatVolume(volumes.source) });
   }
   const bytesTotal = ends.source.sizeBytes;
-  const engine = await chooseEngine(ends, blockBytes, options.engine);
+  const engine = await chooseEngine(ends, blockBytes, engineAsked(options));
   const buffered = { value: false, because: 'the file engine goes through the page cache' };
   const probed = probedBytes(engine.value, bytesTotal);
   const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> => {
@@ -162,6 +163,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     extents: await chooseExtents(engine.value, source.kind),
     zeros: await chooseZeros(engine.value, destination, input),
     throttle: await chooseThrottle(ends, direct, engine.value, slowest !== undefined),
+    ...(options.onReadError === undefined ? {} : { onReadError: options.onReadError }),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     ...(ionice === undefined ? {} : { ionice }),
   };

@@ -3,6 +3,8 @@ import type { Checkpoint } from './checkpoint.ts';
 import { sumBytes } from './ranges.ts';
 import { Rate } from './rate.ts';
 
+type Known = Readonly<Pick<Checkpoint, 'flushed' | 'unreadable' | 'counts'>>;
+
 /**
  * Reports once a second and after each flush, so that a target that hangs shows as a rate of 0
  * and not as silence.
@@ -12,7 +14,7 @@ export class ProgressReport {
   readonly #timer: NodeJS.Timeout;
   readonly #attempt: number;
   readonly #bytesTotal: number;
-  #known: Pick<Checkpoint, 'flushed' | 'counts'>;
+  #known: Known;
   #submitted = 0;
   #pid: number | undefined;
   #lanes: LaneSetting | undefined;
@@ -46,7 +48,7 @@ export class ProgressReport {
     this.#pid = undefined;
   }
 
-  recorded(known: Pick<Checkpoint, 'flushed' | 'counts'>, digestsRoot: string): void {
+  recorded(known: Known, digestsRoot: string): void {
     this.#known = known;
     this.digestsRoot = digestsRoot;
     this.#submitted = 0;
@@ -68,7 +70,7 @@ export class ProgressReport {
   }
 
   #progress(bytesPerSecond?: number): CopyProgress {
-    const { flushed, counts } = this.#known;
+    const { flushed, unreadable, counts } = this.#known;
     const bytesFlushed = sumBytes(flushed);
     const bytesSubmitted = Math.min(bytesFlushed + this.#submitted, this.#bytesTotal);
     return {
@@ -79,6 +81,7 @@ export class ProgressReport {
       attempt: this.#attempt,
       ...(this.#pid === undefined ? {} : { copierPid: this.#pid }),
       flushed,
+      unreadable,
       digestsRoot: this.digestsRoot,
       ...this.#lanes,
       ...counts,

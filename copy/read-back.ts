@@ -83,6 +83,7 @@ function startReaders({ plan, open }: ReadBack, range: ByteRange, reads: Role[])
     extents: false,
     zeros: 'write',
     touched: [],
+    onReadError: 'fail',
   };
   return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...lanesArguments(job)], {
     stdio: ['ignore', 'pipe', 'pipe', open.source.fd, open.destination.fd, 'ipc'],

@@ -7,7 +7,7 @@ import type {
 } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
-import { chunkAt, type ChunkMap } from './chunk-map.ts';
+import { chunkAt, type ChunkMap, type Grid } from './chunk-map.ts';
 import type { DataRun } from './data-run.ts';
 import { openForReading } from './ends.ts';
 import { Journal } from './journal.ts';
@@ -36,10 +36,18 @@ const FAILURES = {
 } as const;
 type Finding = keyof typeof FAILURES | 'equal';
 
-/** The ends of a chunk that have to be read: the source where nothing tells what it held. */
-function endsToRead(chunks: ChunkMap, mode: VerifyRun['mode'], offset: number): Role[] {
-  const isKnown = chunks.digestOf(offset) !== undefined;
-  return mode === 'full' || !isKnown ? ['source', 'destination'] : ['destination'];
+/**
+ * The ends of a chunk that have to be read: the source where nothing tells what it held. One that
+ * cannot be read is compared by what was written in its place.
+ */
+function endsToRead(
+  { chunks, checkpoint }: Journal,
+  mode: VerifyRun['mode'],
+  chunk: ByteRange,
+): Role[] {
+  if (chunks.digestOf(chunk.offset) === undefined) return ['source', 'destination'];
+  const isReadable = missingBytes(checkpoint.unreadable, chunk) === chunk.length;
+  return mode === 'full' && isReadable ? ['source', 'destination'] : ['destination'];
 }
 
 function judgeChunk(
@@ -76,12 +84,12 @@ class Inspection {
     const { bytesTotal, chunkBytes } = plan;
     const rest = nextMissing(this.#looked, bytesTotal, bytesTotal);
     if (rest === undefined) return undefined;
-    const reads = endsToRead(this.journal.chunks, mode, rest.offset);
+    const chunkOf = (offset: number): ByteRange => chunkAt(plan, Math.floor(offset / chunkBytes));
+    const reads = endsToRead(this.journal, mode, chunkOf(rest.offset));
     let end = rest.offset;
     while (end < rest.offset + rest.length) {
-      const same = endsToRead(this.journal.chunks, mode, end).length === reads.length;
-      if (!same) break;
-      const chunk = chunkAt(plan, Math.floor(end / chunkBytes));
+      const chunk = chunkOf(end);
+      if (endsToRead(this.journal, mode, chunk).length !== reads.length) break;
       end = chunk.offset + chunk.length;
     }
     return { range: { offset: rest.offset, length: end - rest.offset }, reads };
@@ -138,6 +146,16 @@ class Inspection {
 }
 
 /** Answers what lanes settled on, if anything had to be read. */
+/** Bytes of chunks that cannot be read in full. */
+function bytesOfUnreadable({ checkpoint }: Journal, { bytesTotal, chunkBytes }: Grid): number {
+  const chunks = checkpoint.unreadable.map(({ offset, length }) => {
+    const from = Math.floor(offset / chunkBytes) * chunkBytes;
+    const to = Math.ceil((offset + length) / chunkBytes) * chunkBytes;
+    return { offset: from, length: Math.min(to, bytesTotal) - from };
+  });
+  return sumBytes(chunks.reduce<ByteRange[]>(addRange, []));
+}
+
 async function compareAll(run: VerifyRun, journal: Journal): Promise<LaneSetting | undefined> {
   const { bytesTotal } = run.plan;
   const bytes = missingBytes(journal.checkpoint.flushed, { offset: 0, length: bytesTotal });
@@ -184,7 +202,12 @@ export async function runVerify(run: VerifyRun): Promise<VerifyResult> {
     const { bytesTotal: bytesCompared, bytesDigestedLate } = journal.checkpoint;
     const seconds = (performance.now() - startedAt) / 1000;
     const digestsRoot = journal.chunks.root;
-    return { mode, bytesCompared, seconds, bytesDigestedLate, digestsRoot, ...lanes };
+    const bytesUnreadable = mode === 'full' ? bytesOfUnreadable(journal, run.plan) : 0;
+    return {
+      ...{ mode, bytesCompared, seconds, bytesDigestedLate, digestsRoot },
+      ...(bytesUnreadable === 0 ? {} : { bytesUnreadable }),
+      ...lanes,
+    };
   } catch (error) {
     const stuck = stuckError(error, destination);
     if (stuck !== undefined) throw stuck;

@@ -1,7 +1,7 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { DeviceIdentity } from '../contract/attachment.ts';
 import type { Certified } from '../contract/certificate.ts';
-import type { CopyReport, VerifyMode } from '../contract/copy.ts';
+import type { CopyReport, VerifyMode, VerifyResult } from '../contract/copy.ts';
 import { copyIdOf } from '../contract/ids.ts';
 import type { DecisionKind } from '../contract/messages.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
@@ -18,6 +18,11 @@ const STATEMENTS: Record<VerifyMode, string> = {
     'the digests taken while it was copied. The source was not read again.',
   full: 'Source and destination were both read again, past the page cache, and compared.',
 };
+
+function statementOf({ mode, bytesUnreadable = 0 }: VerifyResult): string {
+  if (bytesUnreadable === 0) return STATEMENTS[mode];
+  return `${STATEMENTS[mode]} The source was not read again in ${bytesUnreadable} bytes of chunks that it cannot give.`;
+}
 
 const toMilliseconds = (seconds: number): number => Math.round(seconds * 1000);
 
@@ -58,10 +63,10 @@ function certifiedOf(run: Run, report: CopyReport): Certified {
       states: copied.chunkStates,
     },
     settled: { lanes: copied.lanes, requestBytes: copied.requestBytes },
-    unreadable: copied.unreadable ?? [],
+    unreadable: copied.unreadable,
     verification: {
       mode: verified.mode,
-      statement: STATEMENTS[verified.mode],
+      statement: statementOf(verified),
       bytesCompared: verified.bytesCompared,
       milliseconds: toMilliseconds(verified.seconds),
     },

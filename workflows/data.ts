@@ -115,6 +115,7 @@ function wholeProgress({ bytesTotal }: CopyPlan, copied: CopyResult): CopyProgre
     bytesPerSecond: 0,
     attempt: attempt - 1,
     flushed: all,
+    unreadable: copied.unreadable,
     digestsRoot: '',
     settled: { seconds, bytesCopiedAgain, bytesRepaired, touched: all },
   };

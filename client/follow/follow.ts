@@ -61,7 +61,9 @@ async function ended(client: Client, view: WorkflowView): Promise<Outcome> {
     report === undefined
       ? [`${workflowId} is done`, ...renderHeld(held)].join('\n')
       : renderReport(report);
-  return { json: { workflowId, runId, status: state, ...(report ?? { held }) }, text };
+  const json = { workflowId, runId, status: state, ...(report ?? { held }) };
+  const isWhole = (report?.copied.unreadable.length ?? 0) === 0;
+  return { json, text, ...(isWhole ? {} : { exitCode: EXIT.unreadable }) };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type {
+  ByteRange,
   CopyReport,
   Held,
   LaneSetting,
@@ -46,9 +47,22 @@ const PROVEN: Record<VerifyMode, string> = {
   full: 'both ends were read again',
 };
 
-function renderVerified({ mode, bytesCompared, seconds }: VerifyResult): string {
+function renderVerified({ mode, bytesCompared, seconds, ...rest }: VerifyResult): string {
   if (mode === 'off') return PROVEN.off;
-  return `verified ${renderBytes(bytesCompared)} in ${seconds.toFixed(1)} s: ${PROVEN[mode]}`;
+  const { bytesUnreadable = 0 } = rest;
+  const but =
+    bytesUnreadable === 0
+      ? ''
+      : `, but for ${renderBytes(bytesUnreadable)} of chunks whose source cannot be read`;
+  return `verified ${renderBytes(bytesCompared)} in ${seconds.toFixed(1)} s: ${PROVEN[mode]}${but}`;
+}
+
+function renderUnreadable(ranges: readonly ByteRange[]): string[] {
+  if (ranges.length === 0) return [];
+  return [
+    'the source could not be read here, the destination has zeros instead:',
+    ...ranges.map(({ offset, length }) => `  ${length} bytes at ${offset}`),
+  ];
 }
 
 /** The result of a finished copy. */
@@ -64,6 +78,7 @@ export function renderReport(report: CopyReport): string {
     ...(copied.bytesRepaired > 0
       ? [`${renderBytes(copied.bytesRepaired)} differed and were copied again`]
       : []),
+    ...renderUnreadable(copied.unreadable),
     ...renderHeld(report.held),
     ...(report.uncertified === undefined ? [] : [`no certificate: ${report.uncertified}`]),
   ].join('\n');

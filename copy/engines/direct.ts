@@ -12,7 +12,7 @@ import { ioniceArguments } from './ionice.ts';
 function rangeDone({ offset, length, copied, digests }: ChunkDone): RangeDone {
   return {
     ...{ offset, length },
-    ...(copied === undefined ? {} : { state: copied.state, counts: copied.counts }),
+    ...(copied === undefined ? {} : copied),
     ...(digests.source === undefined ? {} : { digest: digests.source }),
   };
 }
@@ -37,6 +37,7 @@ export const directEngine: Engine = {
       extents: plan.extents.value,
       zeros: plan.zeros.value,
       touched: [...touched],
+      onReadError: plan.onReadError ?? 'fail',
       ...(guidance.pace === undefined ? {} : { bytesPerSecond: guidance.pace }),
     };
     const child = start([...ioniceArguments(plan.ionice), ...lanesArguments(job)], 'ipc');

@@ -15,9 +15,13 @@ export type LaneEnd = {
 
 /** What went wrong with an end, in the form that failedEnd reads. */
 export class EndError extends Error {
+  /** Missing where the system did not refuse. */
+  readonly errno: string | undefined;
+
   constructor(what: string, path: string, error: unknown) {
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    super(`${what} '${path}': ${reason}`);
+    const errno = (error as NodeJS.ErrnoException).code;
+    super(`${what} '${path}': ${errno ?? (error as Error).message}`);
+    this.errno = errno;
   }
 }
 

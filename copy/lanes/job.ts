@@ -3,6 +3,7 @@ import type {
   ByteRange,
   ChunkState,
   LaneSetting,
+  OnReadError,
   ZeroHandling,
 } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
@@ -30,6 +31,8 @@ export type LaneJob = {
   zeros: ZeroHandling;
   /** Where something may have been written before: zeros are not left out there. Merged. */
   touched: ByteRange[];
+  /** Of a copy. */
+  onReadError: OnReadError;
   bytesPerSecond?: number;
 };
 
@@ -45,7 +48,13 @@ export type ChunkDone = ByteRange & {
   /** SHA-256 of what was read of each end, as hexadecimal: of a copy the source's. */
   digests: Partial<Record<Role, string>>;
   /** Of a copied chunk: what became of it, and its part of what `moved` counts. */
-  copied?: { state: ChunkState; counts: ByteCounts; moved: number };
+  copied?: {
+    state: ChunkState;
+    counts: ByteCounts;
+    moved: number;
+    /** Where the source could not be read and zeros were written, merged. */
+    unreadable: ByteRange[];
+  };
 };
 
 /** What the program tells its parent. */

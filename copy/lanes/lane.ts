@@ -1,12 +1,15 @@
 /** One lane, a thread: works on one chunk at a time, request by request. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ByteCounts, ByteRange, ChunkState } from '../../contract/copy.ts';
+import type { ByteRange, ChunkState } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
+import { NOTHING_COUNTED } from '../byte-counts.ts';
+import { addRange, sumBytes } from '../ranges.ts';
 import { ALIGNMENT, wholePages } from './alignment.ts';
 import { ChunkDigest } from './chunk-digest.ts';
-import { alignedBytes, type LaneEnd, readAt, writeAt } from './end.ts';
+import { alignedBytes, EndError, type LaneEnd, readAt, writeAt } from './end.ts';
 import { Gate } from './gate.ts';
 import type { Chunk, ChunkDone, LaneJob } from './job.ts';
+import { salvageAt } from './salvage.ts';
 
 /** What a lane is started with. */
 export type LaneData = {
@@ -48,15 +51,30 @@ function dataIn({ data }: Chunk, request: ByteRange): ByteRange | undefined {
   return { offset: from, length: to - from };
 }
 
-/** What the source holds in a request: zeros where nothing has to be read. */
-function readRequest(request: ByteRange, found: ByteRange | undefined): Uint8Array {
-  if (found === undefined) return zeros.subarray(0, request.length);
+/** What could not be read, as failedEnd reads it. */
+function unreadableError({ offset, length }: ByteRange): EndError {
+  const eio = Object.assign(new Error(), { code: 'EIO' });
+  return new EndError(`error reading ${length} bytes at ${offset} of`, ends.source.path, eio);
+}
+
+type Read = { bytes: Uint8Array; unreadable: ByteRange[] };
+
+/** What the source holds in a request: zeros where nothing has to be read. @throws EndError */
+function readRequest(request: ByteRange, found: ByteRange | undefined): Read {
+  if (found === undefined) return { bytes: zeros.subarray(0, request.length), unreadable: [] };
   const bytes = memory.subarray(0, request.length);
   const from = found.offset - request.offset;
   bytes.fill(0, 0, from);
   bytes.fill(0, from + found.length);
-  readAt(ends.source, bytes.subarray(from, from + found.length), found.offset);
-  return bytes;
+  const part = bytes.subarray(from, from + found.length);
+  if (job.onReadError === 'fail') {
+    readAt(ends.source, part, found.offset);
+    return { bytes, unreadable: [] };
+  }
+  const unreadable = salvageAt(ends.source, part, found.offset);
+  const [first] = unreadable;
+  if (first !== undefined && job.onReadError !== 'record') throw unreadableError(first);
+  return { bytes, unreadable };
 }
 
 /**
@@ -65,7 +83,8 @@ function readRequest(request: ByteRange, found: ByteRange | undefined): Uint8Arr
  */
 function copyChunk(chunk: Chunk): ChunkDone {
   const digest = new ChunkDigest();
-  const counts: ByteCounts = { bytesRead: 0, bytesWritten: 0, bytesSkipped: 0, bytesZeroed: 0 };
+  const counts = { ...NOTHING_COUNTED };
+  let unreadable: ByteRange[] = [];
   let [moved, done] = [0, 0];
   const write = (bytes: Uint8Array, offset: number): void => {
     writeAt(ends.destination, bytes, offset);
@@ -76,9 +95,11 @@ function copyChunk(chunk: Chunk): ChunkDone {
     const found = dataIn(chunk, request);
     const before = counts.bytesRead + counts.bytesWritten;
     if (found !== undefined && !gate.pass(length)) break;
-    const bytes = readRequest(request, found);
-    counts.bytesRead += found?.length ?? 0;
-    const zero = found === undefined || isZero(bytes);
+    const { bytes, unreadable: missed } = readRequest(request, found);
+    unreadable = missed.reduce(addRange, unreadable);
+    counts.bytesRead += (found?.length ?? 0) - sumBytes(missed);
+    // What could not be read is written as zeros, whatever is done with those of the source.
+    const zero = found === undefined || (missed.length === 0 && isZero(bytes));
     const isSkipped = zero && chunk.zeros === 'skip';
     const isZeroed = zero && chunk.zeros === 'discard' && counts.bytesWritten === 0;
     if (found === undefined && !isSkipped && !isZeroed && !gate.pass(length)) break;
@@ -101,9 +122,11 @@ function copyChunk(chunk: Chunk): ChunkDone {
     moved += length;
   }
   const written: ChunkState = counts.bytesSkipped === done ? 'skipped' : 'copied';
-  const state = counts.bytesZeroed > 0 ? 'zeroed' : written;
+  const readable = counts.bytesZeroed > 0 ? 'zeroed' : written;
+  const state: ChunkState = unreadable.length > 0 ? 'unreadable' : readable;
   const digests = { source: digest.end() };
-  return { offset: chunk.offset, length: done, digests, copied: { state, counts, moved } };
+  const copied = { state, counts, moved, unreadable };
+  return { offset: chunk.offset, length: done, digests, copied };
 }
 
 function digestChunk({ offset, length }: ByteRange): ChunkDone {

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { threadProgram } from '../node-program.ts';
 import type { ByteRange } from '../../contract/copy.ts';
+import { NOTHING_COUNTED } from '../byte-counts.ts';
 import { addRange, missingBytes, reachFrom, sumBytes } from '../ranges.ts';
 import { wholePages } from './alignment.ts';
 import { ChunkDigest } from './chunk-digest.ts';
@@ -179,11 +180,11 @@ async function passOver(run: ByteRange): Promise<ChunkDone[]> {
   return [...chunks.split(run)].map(({ offset, length }) => {
     const digest = new ChunkDigest();
     digest.skip(length);
-    const none = { bytesRead: 0, bytesWritten: 0, bytesSkipped: 0, bytesZeroed: 0 };
-    const copied =
+    const what =
       zeroing === undefined
-        ? ({ state: 'skipped', counts: { ...none, bytesSkipped: length }, moved: 0 } as const)
-        : ({ state: 'zeroed', counts: { ...none, bytesZeroed: length }, moved: 0 } as const);
+        ? ({ state: 'skipped', counts: { ...NOTHING_COUNTED, bytesSkipped: length } } as const)
+        : ({ state: 'zeroed', counts: { ...NOTHING_COUNTED, bytesZeroed: length } } as const);
+    const copied = { ...what, moved: 0, unreadable: [] };
     return { offset, length, digests: { source: digest.end() }, copied };
   });
 }

@@ -136,6 +136,7 @@ const checkpoints: fc.Arbitrary<Checkpoint> = fc
     verified: [],
     differing: [],
     touched: [],
+    unreadable: [],
     counts: { bytesRead: again },
     bytesRepaired: 0,
     bytesDigestedLate: 0,

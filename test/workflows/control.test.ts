@@ -27,6 +27,7 @@ const PROGRESS: PausedCopy['progress'] = {
   bytesPerSecond: 0,
   attempt: 1,
   flushed: [{ offset: 0, length: 4 }],
+  unreadable: [],
   digestsRoot: '',
   settled: { seconds: 1, bytesCopiedAgain: 0, bytesRepaired: 0, touched: [] },
 };

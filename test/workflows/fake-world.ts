@@ -215,7 +215,7 @@ export class FakeWorld {
       this.copierAlive = true;
       await this.#step('copyData', () => undefined);
       this.copierAlive = false;
-      const again = { attempts: 1, bytesCopiedAgain: 0, bytesRepaired: 0 };
+      const again = { attempts: 1, bytesCopiedAgain: 0, bytesRepaired: 0, unreadable: [] };
       const curve: [number, number][] = [[1000, GIB]];
       return { bytes: GIB, seconds: 1, mbPerSecond: 1024, ...again, chunkStates, curve };
     },

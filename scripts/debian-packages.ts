@@ -11,7 +11,7 @@ const PACKAGES = [
   'fuse3',
   'strace',
   'nbdkit',
-  'nbdfuse',
+  'libnbd-bin',
   'python3-pip',
 ];
 

@@ -1,4 +1,4 @@
-import { link, mkdir, stat } from 'node:fs/promises';
+import { link, mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   defaultInitiator,
@@ -91,6 +91,7 @@ async function iscsiDevices(stage: Stage): Promise<BareDevices> {
       await detach(from);
       await detach(to);
       await backend.close();
+      await rm(bare.directory, { recursive: true });
     },
   };
 }

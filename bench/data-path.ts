@@ -1,9 +1,9 @@
 import { execa } from 'execa';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { renderBytes } from '../client/render/quantities.ts';
 import { manageVolume } from '../client/temporal/manage-volume.ts';
 import { attachBare, type BareDevices } from './bare-devices.ts';
 import { timeBareDd } from './bare-dd.ts';
+import { forgetCaches } from './caches.ts';
 import { timeDrayCopy } from './dray-copy.ts';
 import type { BenchOptions, Storage } from './options.ts';
 import {
@@ -33,22 +33,6 @@ export async function makeVolumes(
     const how = ['iflag=count_bytes,fullblock', 'conv=notrunc,fdatasync'];
     await execa('dd', ['if=/dev/urandom', ...to, ...how], { stdin: 'ignore' });
   }
-}
-
-/**
- * A virtual machine gives freed memory back to its host some seconds later, and gets it again for
- * much more: what starts at once would be ahead of a command that attaches first.
- */
-const SETTLE_MILLISECONDS = 5_000;
-
-/** Nobody's dirty pages are written on somebody else's time, and nobody reads from memory. */
-async function forgetCaches(stage: Stage, storage: Storage): Promise<void> {
-  await execa('sync');
-  for (const id of [SOURCE, DESTINATION]) {
-    const file = rawFile(stage, storage, id);
-    await execa('dd', [`if=${file}`, 'of=/dev/null', 'iflag=nocache', 'count=0']);
-  }
-  await sleep(SETTLE_MILLISECONDS);
 }
 
 /** What is compared with each other stands in one group, so that it is measured side by side. */
@@ -95,13 +79,14 @@ export async function measureDataPath(
 ): Promise<Sample[]> {
   await makeVolumes(stage, storage, [SOURCE, DESTINATION], options.sizeBytes);
   const bare = await attachBare(stage, storage);
+  const files = [SOURCE, DESTINATION].map((id) => rawFile(stage, storage, id));
   const samples: Sample[] = [];
   try {
     const groups = jobsOf(stage, storage, bare, renderBytes(options.sizeBytes));
     for (let round = 0; round < options.rounds; round += 1) {
       for (const { tool, measure } of inRound(groups, round)) {
         note(`${storage}, round ${round + 1} of ${options.rounds}: ${tool}`);
-        await forgetCaches(stage, storage);
+        await forgetCaches(files);
         for (const measured of await measure()) samples.push({ storage, round, ...measured });
       }
     }

@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readSize } from '../client/arguments.ts';
+import type { PeerOptions } from './peers/options.ts';
+import { PEER_STORAGES, type PeerStorage } from './peers/storages.ts';
 
 export type Storage = 'file' | 'iscsi';
 
@@ -15,11 +17,15 @@ export type BenchOptions = {
   writeDocs: boolean;
 };
 
+/** What is asked for: Drayage beside bare dd, or its engines beside what others have. */
+export type Asked = { dray: BenchOptions } | { peers: PeerOptions };
+
 type Flags = {
-  size: number;
-  rounds: number;
+  peers?: true;
+  size?: number;
+  rounds?: number;
   copies: number;
-  storage: Storage | 'all';
+  storage: PeerStorage | 'all';
   json?: true;
   writeDocs?: true;
 };
@@ -29,24 +35,37 @@ function count(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 1 to 9999.');
 }
 
+const isStorage = (name: string): name is Storage => name === 'file' || name === 'iscsi';
+
 /** @throws BadSize; ends the program with a message for anything else that cannot be read */
-export function readOptions(argv: readonly string[]): BenchOptions {
-  const flags = new Command('bench')
+export function readOptions(argv: readonly string[]): Asked {
+  const command = new Command('bench')
     .description('measure copies and their control plane beside bare dd, on this machine')
-    .option('--size <size>', 'bytes of each volume', readSize, 2 * 2 ** 30)
-    .option('--rounds <count>', 'how often each tool copies; even is fair', count, 4)
+    .option('--peers', 'measure the engines beside nbdcopy, qemu-img, ddrescue, cp and dd instead')
+    .option('--size <size>', 'bytes of each volume; default 2GiB, with --peers 1GiB', readSize)
+    .option('--rounds <count>', 'how often each tool copies; default 4, with --peers 2', count)
     .option('--copies <count>', 'copies of 1 MiB for the control plane', count, 20)
     .addOption(
-      new Option('--storage <kind>', 'what lies below')
-        .choices(['file', 'iscsi', 'all'])
+      new Option('--storage <kind>', 'what lies below; all but file and iscsi need --peers')
+        .choices([...PEER_STORAGES, 'all'])
         .default('all'),
     )
     .option('--json', 'print one JSON document on stdout and nothing else there')
-    .option('--write-docs', 'write docs/benchmarks.md from this run')
-    .parse(argv)
-    .opts<Flags>();
-  const { size: sizeBytes, rounds, copies, storage } = flags;
-  const storages: Storage[] = storage === 'all' ? ['file', 'iscsi'] : [storage];
-  const [json, writeDocs] = [flags.json === true, flags.writeDocs === true];
-  return { sizeBytes, rounds, copies, storages, json, writeDocs };
+    .option('--write-docs', 'write docs/benchmarks.md, or -peers.md, from this run')
+    .parse(argv);
+  const { storage, copies, ...flags } = command.opts<Flags>();
+  const how = { json: flags.json === true, writeDocs: flags.writeDocs === true };
+  if (flags.peers) {
+    const { size: sizeBytes = 2 ** 30, rounds = 2 } = flags;
+    const storages = storage === 'all' ? PEER_STORAGES : [storage];
+    return { peers: { sizeBytes, rounds, storages, ...how } };
+  }
+  const { size: sizeBytes = 2 * 2 ** 30, rounds = 4 } = flags;
+  if (storage === 'all') {
+    return { dray: { sizeBytes, rounds, copies, storages: ['file', 'iscsi'], ...how } };
+  }
+  if (!isStorage(storage)) {
+    return command.error(`--storage ${storage} is only measured with --peers`);
+  }
+  return { dray: { sizeBytes, rounds, copies, storages: [storage], ...how } };
 }

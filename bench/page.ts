@@ -2,7 +2,11 @@ import { renderBytes } from '../client/render/quantities.ts';
 import { besideBareDd, controlPlaneOf, reportOf, type Run } from './report.ts';
 
 /** A table that reads as well in a terminal as on the page; numbers stand to the right. */
-function table(header: readonly string[], rows: readonly string[][], numbersFrom: number): string {
+export function table(
+  header: readonly string[],
+  rows: readonly string[][],
+  numbersFrom: number,
+): string {
   const widths = header.map((title, i) =>
     Math.max(3, title.length, ...rows.map((row) => row[i]?.length ?? 0)),
   );
@@ -15,7 +19,7 @@ function table(header: readonly string[], rows: readonly string[][], numbersFrom
   return [header, aligned, ...rows].map(line).join('\n');
 }
 
-function machineTable({ machine }: Run): string {
+export function machineTable({ machine }: Pick<Run, 'machine'>): string {
   const { memoryMiB, cores, cpu, ...rest } = machine;
   const memory = renderBytes(memoryMiB * 2 ** 20);
   const facts = { cpu: `${cpu}, ${cores} cores`, memory, ...rest };

@@ -26,8 +26,10 @@ export type Report = {
 /** The same storage and work with the same block size, ours beside the bare command. */
 export type Beside = { storage: Storage; block: '1M' | '64M'; ratio: number };
 
+type Timed = Pick<Sample, 'round' | 'seconds'>;
+
 /** Median over the rounds of the base's seconds divided by the samples' own. */
-function speedOver(base: readonly Sample[], samples: readonly Sample[]): number {
+export function speedOver(base: readonly Timed[], samples: readonly Timed[]): number {
   const ratios = samples.flatMap(({ round, seconds }) => {
     const beside = base.find((sample) => sample.round === round);
     return beside === undefined ? [] : [beside.seconds / seconds];

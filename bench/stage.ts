@@ -25,6 +25,9 @@ export type Stage = {
   temporalBinary: string;
   programs: Programs;
   client: Client;
+  worker: WorkerProcess;
+  /** What `strike` does first, the latest before the earlier ones. */
+  atEnd: (() => Promise<unknown>)[];
   /** Ends everything, whatever its state, and leaves nothing. */
   strike: () => Promise<void>;
 };
@@ -69,7 +72,9 @@ export async function setStage(storages: readonly Storage[]): Promise<Stage> {
   const directory = await mkdtemp(join(await realpath(tmpdir()), 'dray-bench-'));
   const controlPort = freeControlPort();
   const started: { client?: Client; worker?: WorkerProcess; server?: DevServer } = {};
+  const atEnd: Stage['atEnd'] = [];
   const endAll = async (): Promise<void> => {
+    for (const act of atEnd.splice(0).toReversed()) await act();
     await started.worker?.stop();
     await started.server?.stop();
     await sweep({
@@ -102,9 +107,10 @@ export async function setStage(storages: readonly Storage[]): Promise<Stage> {
     });
     started.worker = await startWorker(programs.worker, configFile, join(directory, 'worker.log'));
     started.client = await connectClient(config);
-    const { client } = started;
+    const { client, worker } = started;
     await untilServed(client, config);
-    return { directory, config, configFile, temporalBinary, programs, client, strike };
+    const running = { client, worker, atEnd, strike };
+    return { directory, config, configFile, temporalBinary, programs, ...running };
   } catch (error) {
     await strike();
     throw error;

@@ -6,7 +6,7 @@ import { isServed } from '../client/temporal/pollers.ts';
 import { backendQueue, copyQueue, hostQueue, WORKFLOW_QUEUE } from '../contract/queues.ts';
 import type { LoadedConfig } from '../system/config/load.ts';
 
-export type WorkerProcess = { stop: () => Promise<void> };
+export type WorkerProcess = { pid: number; stop: () => Promise<void> };
 
 const START_SECONDS = 60;
 
@@ -38,7 +38,7 @@ export async function startWorker(
     }
     await sleep(50);
   }
-  return { stop };
+  return { pid: child.pid!, stop };
 }
 
 /** Until the server knows of somebody behind each queue, which is a moment after it was told. */

@@ -1,0 +1,11 @@
+import type { PeerStorage } from './storages.ts';
+
+export type PeerOptions = {
+  /** Bytes of data on each source. */
+  sizeBytes: number;
+  /** How often each tool copies dense volumes; medians are taken. */
+  rounds: number;
+  storages: readonly PeerStorage[];
+  json: boolean;
+  writeDocs: boolean;
+};

@@ -1,0 +1,86 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { forgetCaches, SETTLE_MILLISECONDS } from '../caches.ts';
+import type { Stage } from '../stage.ts';
+import {
+  areEqual,
+  type Content,
+  CONTENTS,
+  fillSource,
+  makeNew,
+  makeOld,
+  volumeBytes,
+} from './contents.ts';
+import { type Job, jobsFor } from './jobs.ts';
+import type { PeerOptions } from './options.ts';
+import { NoFigure } from './run-tool.ts';
+import type { PeerSample } from './samples.ts';
+import { delayOf, openPair, type Pair, type PeerStorage } from './storages.ts';
+
+/** Where each request waits, what memory costs is nothing beside it. */
+const SHORT_SETTLE_MILLISECONDS = 1_000;
+const LIMIT_SECONDS: Record<Content, number> = { dense: 60, 'half-zero': 60, sparse: 20 };
+
+/** All contents where they tell something new. */
+export function contentsOn(storage: PeerStorage): readonly Content[] {
+  return storage === 'delay-1ms' || storage === 'delay-5ms' ? ['dense'] : CONTENTS;
+}
+
+/** Random bytes that are no source's. */
+async function makeOther(stage: Stage, sizeBytes: number): Promise<string> {
+  const directory = join(stage.directory, 'old');
+  await mkdir(directory, { recursive: true });
+  const file = join(directory, 'old.raw');
+  await fillSource(file, 'dense', sizeBytes, sizeBytes);
+  return file;
+}
+
+async function measure(pair: Pair, old: string, { kind, measure }: Job) {
+  const { files, content, sizeBytes, storage } = pair;
+  if (content === 'dense') await makeOld(files.destination, sizeBytes, old);
+  else await makeNew(files.destination, sizeBytes);
+  const settle = delayOf(storage) > 0 ? SHORT_SETTLE_MILLISECONDS : SETTLE_MILLISECONDS;
+  const paths = [...Object.values(files), pair.source, pair.destination, old];
+  await forgetCaches(paths, settle);
+  try {
+    const cost = await measure(pair, LIMIT_SECONDS[content]);
+    const isRight = kind === 'limit' || (await areEqual(files.source, files.destination));
+    return isRight ? { cost } : { none: 'corrupt' };
+  } catch (error) {
+    if (error instanceof NoFigure) return { none: error.message };
+    throw error;
+  }
+}
+
+/** Each tool once a round, in turned order every second one; other contents in one round alone. */
+export async function measurePeers(
+  stage: Stage,
+  storage: PeerStorage,
+  options: PeerOptions,
+  note: (text: string) => void,
+): Promise<PeerSample[]> {
+  const { sizeBytes: dataBytes } = options;
+  const old = await makeOther(stage, dataBytes);
+  const samples: PeerSample[] = [];
+  for (const content of contentsOn(storage)) {
+    const sizeBytes = volumeBytes(content, dataBytes, storage === 'file');
+    const pair = await openPair(stage, { storage, content, sizeBytes });
+    const close = stage.atEnd.push(pair.close);
+    try {
+      await fillSource(pair.files.source, content, sizeBytes, dataBytes);
+      const jobs = jobsFor(stage, pair);
+      for (let round = 0; round < (content === 'dense' ? options.rounds : 1); round += 1) {
+        for (const job of round % 2 === 0 ? jobs : jobs.toReversed()) {
+          const { tool, kind, isDirect } = job;
+          note(`${storage}, ${content}, round ${round + 1}: ${tool}`);
+          const found = await measure(pair, old, job);
+          samples.push({ storage, content, sizeBytes, tool, kind, isDirect, round, ...found });
+        }
+      }
+    } finally {
+      stage.atEnd.splice(close - 1);
+      await pair.close();
+    }
+  }
+  return samples;
+}

@@ -1,0 +1,41 @@
+import type { Stage } from '../stage.ts';
+import type { Content } from './contents.ts';
+import { openDelay } from './delay.ts';
+import { openLoop } from './loop.ts';
+import { openStaged } from './staged.ts';
+
+export const PEER_STORAGES = [
+  'file',
+  'loop',
+  'iscsi',
+  'delay-1ms',
+  'delay-2ms',
+  'delay-5ms',
+] as const;
+export type PeerStorage = (typeof PEER_STORAGES)[number];
+
+/** Two paths that a tool copies between, and the files that lie below them. */
+export type Pair = {
+  storage: PeerStorage;
+  content: Content;
+  sizeBytes: number;
+  source: string;
+  destination: string;
+  files: { source: string; destination: string };
+  /** Leaves nothing of it but files in the stage's directory. */
+  close: () => Promise<void>;
+};
+
+export type PairWish = Pick<Pair, 'storage' | 'content' | 'sizeBytes'>;
+
+/** Milliseconds that the storage waits in each request. */
+export function delayOf(storage: PeerStorage): number {
+  return Number(/^delay-(\d+)ms$/.exec(storage)?.[1] ?? 0);
+}
+
+/** Both volumes, empty as they were created, and attached as the storage does it. */
+export async function openPair(stage: Stage, wish: PairWish): Promise<Pair> {
+  const { storage } = wish;
+  if (storage === 'file' || storage === 'iscsi') return openStaged(stage, storage, wish);
+  return storage === 'loop' ? openLoop(stage, wish) : openDelay(stage, wish, delayOf(storage));
+}

@@ -1,10 +1,17 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describeMachine } from '../machine.ts';
 import { setStage } from '../stage.ts';
+import { measureKill } from './kill.ts';
+import { measureMemory } from './memory.ts';
 import type { PeerOptions } from './options.ts';
+import { peersPage, renderPeers } from './page.ts';
+import { drawPeers } from './picture.ts';
 import { measurePeers } from './rounds.ts';
 import { peerRows } from './rows.ts';
-import type { PeerSample } from './samples.ts';
-import { peersTable } from './table.ts';
+import { type PeerRun, targetsOf } from './targets.ts';
+
+const DOCS = join(import.meta.dirname, '../../docs');
 
 /** `npm run bench -- --peers`: see docs/benchmarks-peers.md. */
 export async function benchPeers(options: PeerOptions, note: (text: string) => void) {
@@ -12,14 +19,25 @@ export async function benchPeers(options: PeerOptions, note: (text: string) => v
   const stage = await setStage(['file', 'iscsi']);
   try {
     const machine = await describeMachine(stage.temporalBinary, stage.directory);
-    const samples: PeerSample[] = [];
+    const run: PeerRun = { samples: [], memory: [] };
     for (const storage of options.storages) {
-      samples.push(...(await measurePeers(stage, storage, options, note)));
+      run.samples.push(...(await measurePeers(stage, storage, options, note)));
     }
-    const rows = peerRows(samples);
+    if (options.storages.includes('file')) {
+      note('file: resident memory');
+      run.memory = await measureMemory(stage, options.sizeBytes);
+      note('file: a worker is killed');
+      run.killed = await measureKill(stage, options.sizeBytes);
+    }
+    const rows = peerRows(run.samples);
+    const document = { machine, rows, targets: targetsOf(run) };
     process.stdout.write(
-      options.json ? `${JSON.stringify({ machine, rows }, null, 2)}\n` : `${peersTable(rows)}\n`,
+      options.json ? `${JSON.stringify(document, null, 2)}\n` : `${renderPeers(machine, run)}\n`,
     );
+    if (options.writeDocs) {
+      await writeFile(join(DOCS, 'benchmarks-peers.md'), peersPage(machine, run, options));
+      await writeFile(join(DOCS, 'benchmarks-peers.svg'), drawPeers(rows));
+    }
   } finally {
     await stage.strike();
   }

@@ -12,9 +12,14 @@ import type { Pair } from './storages.ts';
 /** One way to copy with Drayage: the options, and the same on the command line. */
 export type Variant = { name: string; options: CopyOptions; flags: string[] };
 
+/** What the targets are about. */
+export const JUDGED = 'engine direct';
+/** The same without digests, which tells what they cost. */
+export const UNDIGESTED = 'engine direct without digests';
+
 export const VARIANTS: readonly Variant[] = [
   { name: 'engine dd', options: { engine: 'dd' }, flags: ['--engine', 'dd'] },
-  { name: 'engine direct', options: { engine: 'direct' }, flags: ['--engine', 'direct'] },
+  { name: JUDGED, options: { engine: 'direct' }, flags: ['--engine', 'direct'] },
 ];
 
 const PROGRAM = join(import.meta.dirname, 'bare-engine.ts');

@@ -15,7 +15,7 @@ import { type Job, jobsFor } from './jobs.ts';
 import type { PeerOptions } from './options.ts';
 import { NoFigure } from './run-tool.ts';
 import type { PeerSample } from './samples.ts';
-import { delayOf, openPair, type Pair, type PeerStorage } from './storages.ts';
+import { delayOf, type Pair, type PeerStorage, withPair } from './storages.ts';
 
 /** Where each request waits, what memory costs is nothing beside it. */
 const SHORT_SETTLE_MILLISECONDS = 1_000;
@@ -64,9 +64,7 @@ export async function measurePeers(
   const samples: PeerSample[] = [];
   for (const content of contentsOn(storage)) {
     const sizeBytes = volumeBytes(content, dataBytes, storage === 'file');
-    const pair = await openPair(stage, { storage, content, sizeBytes });
-    const close = stage.atEnd.push(pair.close);
-    try {
+    await withPair(stage, { storage, content, sizeBytes }, async (pair) => {
       await fillSource(pair.files.source, content, sizeBytes, dataBytes);
       const jobs = jobsFor(stage, pair);
       for (let round = 0; round < (content === 'dense' ? options.rounds : 1); round += 1) {
@@ -77,10 +75,7 @@ export async function measurePeers(
           samples.push({ storage, content, sizeBytes, tool, kind, isDirect, round, ...found });
         }
       }
-    } finally {
-      stage.atEnd.splice(close - 1);
-      await pair.close();
-    }
+    });
   }
   return samples;
 }

@@ -19,7 +19,7 @@ export type PeerRow = Pick<
 };
 
 type Timed = PeerSample & { seconds: number; cpuSeconds: number };
-type Group = { of: PeerSample; timed: Timed[]; none?: string };
+export type Group = { of: PeerSample; timed: Timed[]; none?: string };
 
 function groupsOf(samples: readonly PeerSample[]): Group[] {
   const groups = new Map<string, PeerSample[]>();
@@ -36,7 +36,8 @@ function groupsOf(samples: readonly PeerSample[]): Group[] {
   });
 }
 
-const medianSeconds = ({ timed }: Group): number => median(timed.map(({ seconds }) => seconds));
+export const medianSeconds = ({ timed }: Group): number =>
+  median(timed.map(({ seconds }) => seconds));
 
 /** The fastest of others' programs that copied right in every round; `isDirect`: of those alone. */
 export function fastestPeer(groups: readonly Group[], isDirect = false): Group | undefined {

@@ -33,9 +33,24 @@ export function delayOf(storage: PeerStorage): number {
   return Number(/^delay-(\d+)ms$/.exec(storage)?.[1] ?? 0);
 }
 
-/** Both volumes, empty as they were created, and attached as the storage does it. */
-export async function openPair(stage: Stage, wish: PairWish): Promise<Pair> {
+async function openPair(stage: Stage, wish: PairWish): Promise<Pair> {
   const { storage } = wish;
   if (storage === 'file' || storage === 'iscsi') return openStaged(stage, storage, wish);
   return storage === 'loop' ? openLoop(stage, wish) : openDelay(stage, wish, delayOf(storage));
+}
+
+/** Both volumes, empty as they were created and attached as the storage does it, for an act. */
+export async function withPair<T>(
+  stage: Stage,
+  wish: PairWish,
+  act: (pair: Pair) => Promise<T>,
+): Promise<T> {
+  const pair = await openPair(stage, wish);
+  stage.atEnd.push(pair.close);
+  try {
+    return await act(pair);
+  } finally {
+    stage.atEnd.pop();
+    await pair.close();
+  }
 }

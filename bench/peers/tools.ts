@@ -31,16 +31,15 @@ const dd = (block: '1M' | '64M'): Tool => ({
   ],
 });
 
+/** What it finds of holes it makes by changing the length, which only plain files let it do. */
 const cp: Tool = {
   name: 'cp',
   isDirect: false,
   kind: 'peer',
   commands: (pair) => [
     [
-      'cp',
-      ...(isNew(pair) && isFile(pair) ? ['--sparse=always'] : []),
-      pair.source,
-      pair.destination,
+      ...['cp', `--sparse=${isNew(pair) && isFile(pair) ? 'always' : 'never'}`],
+      ...[pair.source, pair.destination],
     ],
     ['sync', '--data', pair.destination],
   ],

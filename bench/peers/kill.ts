@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -46,24 +46,18 @@ function traced(trace: string, argv: readonly string[]) {
 }
 
 async function childOf(pid: number): Promise<number> {
-  for (;;) {
-    for (const task of await readdir(`/proc/${pid}/task`)) {
-      const children = await readFile(`/proc/${pid}/task/${task}/children`, 'utf8');
-      if (children !== '') return Number(children.split(' ')[0]);
-    }
-    await sleep(POLL_MILLISECONDS);
-  }
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return Number(children.trim().split(' ')[0]);
 }
 
 /** Kills the process that has the worker's part once half of a new file is allocated. */
 async function runAndKill(trace: string, argv: readonly string[], pair: Pair): Promise<void> {
   const running = traced(trace, argv);
-  const worker = await childOf(running.pid!);
   while ((await stat(pair.files.destination)).blocks * 512 < pair.sizeBytes / 2) {
     if (running.exitCode !== null) throw new Error('the copy ended before half of it');
     await sleep(POLL_MILLISECONDS);
   }
-  process.kill(worker, 'SIGKILL');
+  process.kill(await childOf(running.pid!), 'SIGKILL');
   await running;
 }
 

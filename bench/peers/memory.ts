@@ -21,12 +21,17 @@ const LIMIT_SECONDS = 60;
 async function copyFor({ programs, configFile, client }: Stage, seconds: number): Promise<boolean> {
   const volumes = [`file:${SOURCE}`, `file:${DESTINATION}`];
   const command = [programs.dray, '--config', configFile, '--json', 'copy', ...volumes];
-  const { timedOut } = await execa(process.execPath, [...command, '--engine', 'direct'], {
-    stdin: 'ignore',
-    timeout: seconds * 1000,
-    reject: false,
-  });
-  if (!timedOut) return true;
+  const { timedOut, exitCode, stderr } = await execa(
+    process.execPath,
+    [...command, '--engine', 'direct'],
+    {
+      stdin: 'ignore',
+      timeout: seconds * 1000,
+      reject: false,
+    },
+  );
+  if (exitCode === 0) return true;
+  if (!timedOut) throw new Error(stderr);
   const handle = client.workflow.getHandle(copyWorkflowId({ backend: 'file', id: SOURCE }));
   await handle.cancel();
   await handle.result().catch(() => undefined);

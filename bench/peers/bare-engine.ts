@@ -1,7 +1,8 @@
 /**
  * A program of its own: one copy by the project's own plan and engine, as a worker makes it, without
- * Temporal. Prints what it took, from the plan to the last flush. A second run with the same state
- * directory goes on where the first one was killed.
+ * Temporal; verified only where the options say so. Prints what it took, from the plan to the last
+ * flush or comparison. A second run with the same state directory goes on where the first one was
+ * killed.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -9,7 +10,9 @@ import { pathToFileURL } from 'node:url';
 import type { CopyOptions } from '../../contract/copy.ts';
 import type * as Limits from '../../contract/limits.ts';
 import type * as Copier from '../../copy/copier.ts';
+import type { DataRun } from '../../copy/data-run.ts';
 import type * as Plan from '../../copy/plan.ts';
+import type * as Verify from '../../copy/verify.ts';
 import type * as EpochModule from '../../system/epoch.ts';
 import type * as HostState from '../../system/host-state.ts';
 import { cpuOfEnded, type Cost } from './cost.ts';
@@ -23,6 +26,8 @@ export type BareCopy = {
   sizeBytes: number;
   readsAsZeros: boolean;
   options: CopyOptions;
+  /** The most of them. */
+  lanes: number;
 };
 
 const job = JSON.parse(process.argv[2] ?? '') as BareCopy;
@@ -30,6 +35,7 @@ const load = (module: string): Promise<unknown> =>
   import(pathToFileURL(join(job.dist, module)).href);
 
 const { planCopy } = (await load('copy/plan.js')) as typeof Plan;
+const { runVerify } = (await load('copy/verify.js')) as typeof Verify;
 const { runCopy } = (await load('copy/copier.js')) as typeof Copier;
 const { raiseEpoch } = (await load('system/epoch.js')) as typeof EpochModule;
 const { makeStateDirs, stateDirs } = (await load('system/host-state.js')) as typeof HostState;
@@ -39,7 +45,7 @@ const HOST = 'bare';
 const dirs = stateDirs(job.stateDirectory);
 await makeStateDirs(dirs);
 const epoch = await raiseEpoch(join(dirs.root, 'epoch'), HOST);
-const { source, destination, sizeBytes, readsAsZeros, options } = job;
+const { source, destination, sizeBytes, readsAsZeros, options, lanes } = job;
 const ends = {
   source: { path: source, sizeBytes, accessMode: 'ro' as const },
   destination: { path: destination, sizeBytes, accessMode: 'rw' as const },
@@ -57,9 +63,9 @@ const plan = await planCopy({
   destinationReadsAsZeros: readsAsZeros,
   encrypted: false,
   options,
-  host: {},
+  host: { lanes, lanesOf: {} },
 });
-await runCopy({
+const run: DataRun = {
   state: { hostId: HOST, epoch, dirs },
   copyId: HOST,
   reservations: { source: HOST, destination: HOST },
@@ -69,9 +75,11 @@ await runCopy({
   volumes,
   limits: DEFAULT_LIMITS,
   signal: new AbortController().signal,
-  onProgress: quiet,
   log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-});
+};
+await runCopy({ ...run, onProgress: quiet });
+const { verify: mode = 'off' } = options;
+if (mode !== 'off') await runVerify({ ...run, mode, onProgress: quiet });
 const { user, system } = process.cpuUsage(cpuBefore);
 const cost: Cost = {
   seconds: (performance.now() - startedAt) / 1000,

@@ -9,7 +9,7 @@ import { type Cost, costOf, cpuOf } from './cost.ts';
 import { runLimited } from './run-tool.ts';
 import type { Pair } from './storages.ts';
 
-/** One way to copy with Drayage: the options, and the same on the command line. */
+/** One way to copy with Drayage: the bare engine's options, and those of the whole command. */
 export type Variant = { name: string; options: CopyOptions; flags: string[] };
 
 /** What the targets are about. */
@@ -20,6 +20,11 @@ export const UNDIGESTED = 'engine direct without digests';
 export const VARIANTS: readonly Variant[] = [
   { name: 'engine dd', options: { engine: 'dd' }, flags: ['--engine', 'dd'] },
   { name: JUDGED, options: { engine: 'direct' }, flags: ['--engine', 'direct'] },
+  {
+    name: 'engine direct, verify written',
+    options: { engine: 'direct', verify: 'written' },
+    flags: ['--engine', 'direct', '--verify', 'written'],
+  },
 ];
 
 const PROGRAM = join(import.meta.dirname, 'bare-engine.ts');
@@ -34,6 +39,7 @@ export function bareEngine(stage: Stage, pair: Pair, options: CopyOptions): stri
     sizeBytes: pair.sizeBytes,
     readsAsZeros: pair.content !== 'dense',
     options,
+    lanes: stage.config.copy.lanes,
   };
   const loader = import.meta.resolve('tsx');
   return [process.execPath, '--import', loader, PROGRAM, JSON.stringify(job)];

@@ -2,6 +2,7 @@ import type { Stage } from '../stage.ts';
 import type { Content } from './contents.ts';
 import { openDelay } from './delay.ts';
 import { openLoop } from './loop.ts';
+import { endTool } from './run-tool.ts';
 import { openStaged } from './staged.ts';
 
 export const PEER_STORAGES = [
@@ -46,7 +47,10 @@ export async function withPair<T>(
   act: (pair: Pair) => Promise<T>,
 ): Promise<T> {
   const pair = await openPair(stage, wish);
-  stage.atEnd.push(pair.close);
+  stage.atEnd.push(async () => {
+    await endTool();
+    await pair.close();
+  });
   try {
     return await act(pair);
   } finally {

@@ -77,7 +77,12 @@ const run: DataRun = {
   signal: new AbortController().signal,
   log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
 };
-await runCopy({ ...run, onProgress: quiet });
+const wishes = {
+  runId: HOST,
+  control: { version: 0, paused: false },
+  hostLimit: () => undefined,
+};
+await runCopy({ ...run, wishes, onProgress: quiet });
 const { verify: mode = 'off' } = options;
 if (mode !== 'off') await runVerify({ ...run, mode, onProgress: quiet });
 const { user, system } = process.cpuUsage(cpuBefore);

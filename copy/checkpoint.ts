@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DrayError } from '../contract/errors.ts';
-import type { CopyPlan } from '../contract/copy.ts';
+import type { ReadPlan } from '../contract/verify.ts';
 import { readJson, writeAtomic } from '../system/atomic-file.ts';
 import { countsIn, NOTHING_COUNTED } from './byte-counts.ts';
 import { EMPTY_CURVE } from './curve.ts';
@@ -81,7 +81,7 @@ const fileIn = (directory: string): string => join(directory, 'checkpoint.json')
 /** Whose progress it is; a volume that was free since may hold anything. */
 export type CheckpointOwner = Pick<Checkpoint, 'copyId' | 'reservations'>;
 
-function begin({ copyId, reservations }: CheckpointOwner, plan: CopyPlan): Checkpoint {
+function begin({ copyId, reservations }: CheckpointOwner, plan: ReadPlan): Checkpoint {
   const now = Date.now();
   return {
     version: 1,
@@ -115,7 +115,7 @@ function foreign(found: Checkpoint, { copyId, reservations }: CheckpointOwner) {
 }
 
 /** Why a checkpoint cannot be gone on from; undefined when it can. */
-function unfit(found: Pick<Checkpoint, 'bytesTotal' | 'flushed'>, plan: CopyPlan) {
+function unfit(found: Pick<Checkpoint, 'bytesTotal' | 'flushed'>, plan: ReadPlan) {
   if (found.bytesTotal !== plan.bytesTotal) return `it is of ${found.bytesTotal} bytes`;
   // A pause may end a chunk behind the shortest of requests.
   const fit = areMerged(found.flushed, plan.bytesTotal, plan.minRequestBytes);
@@ -125,7 +125,7 @@ function unfit(found: Pick<Checkpoint, 'bytesTotal' | 'flushed'>, plan: CopyPlan
 async function readFileCheckpoint(
   directory: string,
   owner: CheckpointOwner,
-  plan: CopyPlan,
+  plan: ReadPlan,
   onNotice: (notice: string) => void,
 ): Promise<Checkpoint | 'ofAnother' | 'damaged' | undefined> {
   try {
@@ -156,7 +156,7 @@ async function readFileCheckpoint(
 export async function loadCheckpoint(
   directory: string,
   owner: CheckpointOwner,
-  plan: CopyPlan,
+  plan: ReadPlan,
   heartbeat: unknown,
   onNotice: (notice: string) => void,
 ): Promise<Checkpoint> {

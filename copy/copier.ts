@@ -71,7 +71,7 @@ async function copyRange(at: Attempt, range: ByteRange): Promise<void> {
         if (done.some(({ unreadable = [] }) => unreadable.length > 0)) {
           // Of an end that has gone as a whole nothing can be read either.
           const failed = { role: 'source' as const, errno: 'EIO' };
-          await assertAnswers(failed, 'nothing of it can be read', { ends, plan });
+          await assertAnswers(failed, 'nothing of it can be read', ends.source, plan);
         }
         await journal.flushed(done);
         heard();

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../contract/attachment.ts';
 import type { CopyEnds } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
+import type { ReadEnds } from '../contract/verify.ts';
 import type { Role, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
@@ -19,6 +20,9 @@ import { LOST_ERRNOS } from './errnos.ts';
  * block device lives for as long as any of them.
  */
 export type OpenEnds = { source: FileHandle; destination: FileHandle; close(): Promise<void> };
+
+/** As OpenEnds, of what there is to be read. */
+export type OpenToRead = Partial<Record<Role, FileHandle>> & { close(): Promise<void> };
 
 export type CopyVolumes = { source: VolumeRef; destination: VolumeRef };
 
@@ -120,40 +124,40 @@ async function openEnd(
   throw deviceLost(role, device, 'another one took its path while it was opened');
 }
 
-/** Source read-only; each compared with what was seen, and claimed where it is a block device. */
-async function openBoth(
-  ends: CopyEnds,
-  destinationAccess: number,
+/** The ends that there are, the source first. */
+export function devicesOf(ends: ReadEnds): [Role, Device][] {
+  const both = [['source', ends.source] as const, ['destination', ends.destination] as const];
+  return both.flatMap(([role, device]) => (device === undefined ? [] : [[role, device]]));
+}
+
+/** Each compared with what was seen, and claimed where it is a block device that is written. */
+async function openEnds(
+  ends: ReadEnds,
+  access: Record<Role, number>,
   volumes?: CopyVolumes,
-): Promise<OpenEnds> {
-  const { O_RDONLY } = constants;
-  const source = await openEnd(ends.source, 'source', O_RDONLY, volumes?.source);
+): Promise<OpenToRead> {
+  const opened: Partial<Record<Role, FileHandle>> = {};
+  const close = async (): Promise<void> => {
+    await Promise.all(Object.values(opened).map((handle) => release(handle)));
+  };
   try {
-    const destination = await openEnd(
-      ends.destination,
-      'destination',
-      destinationAccess,
-      volumes?.destination,
-    );
-    return {
-      source,
-      destination,
-      close: async () => {
-        await Promise.all([release(source), release(destination)]);
-      },
-    };
+    for (const [role, device] of devicesOf(ends)) {
+      opened[role] = await openEnd(device, role, access[role], volumes?.[role]);
+    }
+    return { ...opened, close };
   } catch (error) {
-    await release(source);
+    await close();
     throw error;
   }
 }
 
-/** @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnwritable */
+/** Source read-only. @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnwritable */
 export async function openForCopy(ends: CopyEnds, volumes: CopyVolumes): Promise<OpenEnds> {
-  return openBoth(ends, constants.O_RDWR, volumes);
+  const access = { source: constants.O_RDONLY, destination: constants.O_RDWR };
+  return (await openEnds(ends, access, volumes)) as OpenEnds;
 }
 
-/** Both read-only. @throws DeviceLost, SourceUnreadable, DestinationUnreadable */
-export async function openForReading(ends: CopyEnds): Promise<OpenEnds> {
-  return openBoth(ends, constants.O_RDONLY);
+/** All read-only. @throws DeviceLost, SourceUnreadable, DestinationUnreadable */
+export async function openForReading(ends: ReadEnds): Promise<OpenToRead> {
+  return openEnds(ends, { source: constants.O_RDONLY, destination: constants.O_RDONLY });
 }

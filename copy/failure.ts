@@ -1,5 +1,7 @@
+import type { Device } from '../contract/attachment.ts';
 import type { ByteRange, CopyEnds, CopyPlan } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
+import type { ReadPlan } from '../contract/verify.ts';
 import type { Role } from '../contract/volume.ts';
 import { FENCED_STATUS } from '../system/epoch.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
@@ -27,9 +29,9 @@ export type FailureContext = {
 export async function assertAnswers(
   { role, errno }: { role: Role; errno: string | undefined },
   words: string,
-  { ends, plan }: Pick<FailureContext, 'ends' | 'plan'>,
+  device: Device,
+  plan: ReadPlan,
 ): Promise<void> {
-  const device = ends[role];
   if (errno !== undefined && LOST_ERRNOS.has(errno)) throw deviceLost(role, device, words);
   await inspectEnd(device, role);
   if (await answersReads(device, role, plan)) return;
@@ -42,13 +44,13 @@ async function explainEnd(
   context: FailureContext,
 ): Promise<DrayError> {
   const { role, errno } = failed;
-  const { path: device } = context.ends[role];
+  const device = context.ends[role];
   if (role === 'destination' && errno !== undefined && FULL_ERRNOS.has(errno)) {
-    return new DrayError('DestinationFull', { device, because: words });
+    return new DrayError('DestinationFull', { device: device.path, because: words });
   }
-  await assertAnswers(failed, words, context);
+  await assertAnswers(failed, words, device, context.plan);
   const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnwritable';
-  return new DrayError(code, { device, because: words });
+  return new DrayError(code, { device: device.path, because: words });
 }
 
 /** The catalogue's error for a range that was not flushed. */

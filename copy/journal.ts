@@ -1,6 +1,7 @@
 import { DrayError } from '../contract/errors.ts';
-import type { ByteRange, CopyPlan } from '../contract/copy.ts';
+import type { ByteRange } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
+import type { ReadPlan } from '../contract/verify.ts';
 import { assertCurrent } from '../system/epoch.ts';
 import {
   type Checkpoint,
@@ -27,9 +28,12 @@ const MAX_UNREADABLE = 1024;
 
 /** Whose work is written down, and what it can go on from. */
 export type JournalInput = CheckpointOwner & {
-  plan: CopyPlan;
-  /** Attempts are counted of the copy; what moves no byte in either is counted for the stall. */
-  work: 'copy' | 'verify';
+  plan: ReadPlan;
+  /**
+   * Attempts are counted of the copy; what moves no byte in any is counted for the stall. What is
+   * compared without a copy was written by others: all of it is there to be looked at.
+   */
+  work: 'copy' | 'verify' | 'compare';
   heartbeat?: unknown;
 };
 
@@ -52,7 +56,9 @@ export class Journal {
     onNotice: (notice: string) => void,
   ): Promise<Journal> {
     const { plan, work, heartbeat } = input;
-    const found = await loadCheckpoint(lease.directory, input, plan, heartbeat, onNotice);
+    const loaded = await loadCheckpoint(lease.directory, input, plan, heartbeat, onNotice);
+    const all = { offset: 0, length: plan.bytesTotal };
+    const found = work === 'compare' ? { ...loaded, flushed: [all] } : loaded;
     const chunks = await ChunkMap.open(lease.directory, plan, found, onNotice);
     const journal = new Journal(lease, volume, found, chunks);
     const { pausedAt, ...known } = found;

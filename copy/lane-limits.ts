@@ -1,5 +1,6 @@
 import type { Device } from '../contract/attachment.ts';
 import type { CopyPlan, Reasoned } from '../contract/copy.ts';
+import type { ReadPlan } from '../contract/verify.ts';
 import type { Role, VolumeRef } from '../contract/volume.ts';
 import { wholePages } from './lanes/alignment.ts';
 import type { LaneLimits } from './lanes/climb.ts';
@@ -80,7 +81,7 @@ export function copyLimits(plan: CopyPlan): LaneLimits {
 }
 
 /** Of verify, which only reads. */
-export function readLimits({ maxLanes: { value: maxLanes }, chunkBytes }: CopyPlan): LaneLimits {
+export function readLimits({ maxLanes: { value: maxLanes }, chunkBytes }: ReadPlan): LaneLimits {
   const { value: maxRequestBytes } = longestOf(maxLanes, chunkBytes);
   const minRequestBytes = Math.min(MIN_REQUEST_BYTES, maxRequestBytes);
   return { maxLanes, minRequestBytes, maxRequestBytes };

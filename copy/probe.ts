@@ -1,5 +1,6 @@
 import type { Device } from '../contract/attachment.ts';
-import type { CopyPlan, EngineName, Reasoned } from '../contract/copy.ts';
+import type { EngineName, Reasoned } from '../contract/copy.ts';
+import type { ReadPlan } from '../contract/verify.ts';
 import type { Role } from '../contract/volume.ts';
 import { DrayError } from '../contract/errors.ts';
 import { runTool } from '../system/run.ts';
@@ -111,13 +112,13 @@ export function probedBytes(engine: EngineName, bytesTotal: number): number {
 
 /** Which ends the plan opens with O_DIRECT. */
 export function directEnds(
-  plan: Pick<CopyPlan, 'sourceDirect' | 'destinationDirect'>,
+  plan: Pick<ReadPlan, 'sourceDirect' | 'destinationDirect'>,
 ): Record<Role, boolean> {
   return { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };
 }
 
 /** Whether an end still answers reads, at its start or at its end, in the way the plan reads it. */
-export async function answersReads(device: Device, role: Role, plan: CopyPlan): Promise<boolean> {
+export async function answersReads(device: Device, role: Role, plan: ReadPlan): Promise<boolean> {
   const { bytesTotal, blockBytes } = plan;
   const direct = directEnds(plan)[role];
   const bytes = direct ? probedBytes(plan.engine.value, bytesTotal) : bytesTotal;

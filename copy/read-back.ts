@@ -1,77 +1,94 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { ByteRange, CopyEnds, CopyPlan, LaneSetting } from '../contract/copy.ts';
+import { spawn, type StdioOptions } from 'node:child_process';
+import type { Device } from '../contract/attachment.ts';
+import type { ByteRange, LaneSetting } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { TimeLimits } from '../contract/limits.ts';
-import type { Role } from '../contract/volume.ts';
+import type { ReadEnds, ReadPlan } from '../contract/verify.ts';
+import { formatVolume, type Role, type VolumeRef } from '../contract/volume.ts';
+import { FENCED_STATUS } from '../system/epoch.ts';
 import { deviceLost, inspectEnd } from './end-state.ts';
-import type { OpenEnds } from './ends.ts';
+import { devicesOf, type OpenToRead } from './ends.ts';
 import { failedEnd } from './failed-end.ts';
 import { assertAnswers } from './failure.ts';
 import { readLimits } from './lane-limits.ts';
 import { wholePages } from './lanes/alignment.ts';
 import { followLanes, lanesArguments } from './lanes/follow.ts';
 import type { ChunkDone, LaneJob } from './lanes/job.ts';
+import { LOCKED_STATUS } from './lease.ts';
 import { directEnds } from './probe.ts';
 import { missingBytes, addRange } from './ranges.ts';
 import { Silence, silenceSeconds } from './silence.ts';
+import type { StartCopier } from './start-copier.ts';
 import { type Exit, supervise } from './supervise.ts';
 
-/** What both ends are read with. */
+/** What the ends are read with. */
 export type ReadBack = {
-  plan: CopyPlan;
-  ends: CopyEnds;
-  open: OpenEnds;
+  plan: ReadPlan;
+  ends: ReadEnds;
+  open: OpenToRead;
+  volumes: { destination: VolumeRef };
+  /** As a copier, under the destination's lock: who fences it, before either end goes, ends readers. */
+  start: StartCopier;
   limits: TimeLimits;
   signal: AbortSignal;
 };
 
 /** The first ones', whatever the copy's: whole pages, so that O_DIRECT takes it. Unit: bytes. */
-const REQUEST_BYTES = 2 ** 20;
+export const REQUEST_BYTES = 2 ** 20;
 
 /** Why the readers ended early: an end that has gone, one that cannot be read, or themselves. */
 async function explain(
   { exit, words }: { exit: Exit; words: string },
-  { plan, ends }: ReadBack,
+  { plan, ends, volumes }: ReadBack,
 ): Promise<DrayError> {
+  if (exit.status === LOCKED_STATUS || exit.status === FENCED_STATUS) {
+    return new DrayError('CopierFenced', { volume: formatVolume(volumes.destination) });
+  }
   const failed = failedEnd(words);
-  if (failed === undefined) {
-    await inspectEnd(ends.source, 'source');
-    await inspectEnd(ends.destination, 'destination');
+  const device = failed && ends[failed.role];
+  if (failed === undefined || device === undefined) {
+    for (const [role, end] of devicesOf(ends)) await inspectEnd(end, role);
     const status = exit.signal ?? `exit status ${exit.status}`;
     return new DrayError('ReaderFailed', { status, stderr: words });
   }
-  const { role, errno } = failed;
-  await assertAnswers({ role, errno }, words, { plan, ends });
+  const { role } = failed;
+  await assertAnswers(failed, words, device, plan);
   const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnreadable';
-  return new DrayError(code, { device: ends[role].path, because: words });
+  return new DrayError(code, { device: device.path, because: words });
 }
 
 /**
  * Makes the kernel forget what it holds of an end that cannot be read with O_DIRECT.
  * @throws DeviceLost when the end does not let it
  */
-async function dropCache(role: Role, { ends, open, limits, signal }: ReadBack): Promise<void> {
+async function dropCache(
+  role: Role,
+  device: Device,
+  { open, limits, signal }: ReadBack,
+): Promise<void> {
   const limit = AbortSignal.timeout(limits.patienceSeconds * 1000);
   const args = ['if=/dev/fd/3', 'of=/dev/null', 'iflag=nocache', 'count=0', 'status=none'];
-  const child = spawn('dd', args, { stdio: ['ignore', 'ignore', 'ignore', open[role].fd] });
-  const { status } = await supervise(child, AbortSignal.any([signal, limit]));
+  const stdio: StdioOptions = ['ignore', 'ignore', 'ignore', open[role]?.fd];
+  const { status } = await supervise(
+    spawn('dd', args, { stdio }),
+    AbortSignal.any([signal, limit]),
+  );
   signal.throwIfAborted();
-  if (status !== 0) throw deviceLost(role, ends[role], 'its page cache cannot be dropped');
+  if (status !== 0) throw deviceLost(role, device, 'its page cache cannot be dropped');
 }
 
-/** Nothing of either end may come from this host's memory. @throws DeviceLost */
+/** Nothing of any end may come from this host's memory. @throws DeviceLost */
 export async function dropCaches(read: ReadBack): Promise<void> {
-  const { plan } = read;
+  const { plan, ends } = read;
   const hasTail = wholePages(plan.bytesTotal) !== plan.bytesTotal;
   const direct = directEnds(plan);
-  for (const role of ['source', 'destination'] as const) {
-    if (hasTail || !direct[role]) await dropCache(role, read);
+  for (const [role, device] of devicesOf(ends)) {
+    if (hasTail || !direct[role]) await dropCache(role, device, read);
   }
 }
 
-/** Readers that end with their worker. */
-function startReaders({ plan, open }: ReadBack, range: ByteRange, reads: Role[]): ChildProcess {
-  const job: LaneJob = {
+function jobOf({ plan }: ReadBack, range: ByteRange, reads: Role[]): LaneJob {
+  return {
     work: 'digest',
     reads,
     range,
@@ -85,13 +102,10 @@ function startReaders({ plan, open }: ReadBack, range: ByteRange, reads: Role[])
     touched: [],
     onReadError: 'fail',
   };
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...lanesArguments(job)], {
-    stdio: ['ignore', 'pipe', 'pipe', open.source.fd, open.destination.fd, 'ipc'],
-  });
 }
 
 /**
- * Reads whole chunks of one end or both, tells their digests, in the order in which they end, and
+ * Reads whole chunks of the named ends, tells their digests, in the order in which they end, and
  * answers what lanes settled on.
  * On abort throws the signal's reason, after the readers have ended; throws what `onChunks` throws.
  * @throws DeviceLost, ReaderFailed, SourceUnreadable, DestinationUnreadable, StuckProcess
@@ -110,7 +124,7 @@ export async function readBack(
   let done: ByteRange[] = [];
   let lanes: LaneSetting | undefined;
   try {
-    const child = startReaders(read, range, reads);
+    const child = read.start(lanesArguments(jobOf(read, range, reads)), 'ipc');
     const ended = await followLanes(child, AbortSignal.any([signal, silence.signal]), {
       moved: (_, setting) => {
         silence.broken();

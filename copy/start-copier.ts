@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { epochLine, guarded } from '../system/epoch.ts';
-import type { OpenEnds } from './ends.ts';
+import type { OpenToRead } from './ends.ts';
 import { type Lease, LOCKED_STATUS } from './lease.ts';
 
 /**
- * Starts a program as the destination's one writer: fd 3 is the source, fd 4 the destination.
+ * Starts a program as the destination's one writer, or its reader: fd 3 is the source, fd 4 the
+ * destination; an end that is not there is /dev/null.
  * `ipc`: with a channel for messages of Node's, which the program is.
  */
 export type StartCopier = (program: readonly string[], channel?: 'ipc') => ChildProcess;
@@ -34,11 +35,13 @@ export function copierArguments(
 }
 
 /** `group`: directory of the cgroup that limits the copier, if one does. */
-export function copierStarter(lease: Lease, ends: OpenEnds, group?: string): StartCopier {
+export function copierStarter(lease: Lease, ends: OpenToRead, group?: string): StartCopier {
   return (program, channel) =>
     spawn('setpriv', copierArguments(lease, group, program), {
       stdio: [
-        ...(['ignore', 'pipe', 'pipe', ends.source.fd, ends.destination.fd] as const),
+        ...(['ignore', 'pipe', 'pipe'] as const),
+        ends.source?.fd ?? 'ignore',
+        ends.destination?.fd ?? 'ignore',
         ...(channel === undefined ? [] : [channel]),
       ],
       env: { ...process.env, LC_ALL: 'C' },

@@ -1,7 +1,6 @@
-import type { Attachment, ConnectorProperties } from '../contract/attachment.ts';
 import type { CopyDataInput, VerifyCopyInput } from '../activities/copy.ts';
+import type { Attachment } from '../contract/attachment.ts';
 import type {
-  CopyEnds,
   CopyPlan,
   CopyProgress,
   CopyResult,
@@ -13,43 +12,20 @@ import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import type { DecisionKind } from '../contract/messages.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
-import { attach, type Attached, disconnectLost } from './attachment.ts';
 import type { Fault } from './faults.ts';
+import { attachAnew, endsOf, type HostVolumes } from './host-volumes.ts';
 import { type OnFault, overDifferences, overLostDevices } from './losses.ts';
-import { copySlotOf, hostOf } from './places.ts';
+import { copySlotOf } from './places.ts';
 import type { Run } from './run.ts';
 import { steered } from './steer.ts';
 import { forward, required } from './steps.ts';
 
-/** Both volumes attached on one host. */
-export type AttachedPair = {
-  properties: ConnectorProperties;
-  attachments: Record<Role, Attachment>;
-  attached: Record<Role, Attached>;
-};
-
-/** What is to be done between them. */
-export type Session = AttachedPair & {
+/** Both volumes on one host, and what is to be done between them. */
+export type Session = HostVolumes<Role> & {
   plan: CopyPlan;
   /** How far it had come when it was paused. */
   from?: CopyProgress;
 };
-
-export function endsOf({ source, destination }: Record<Role, Attached>): CopyEnds {
-  return { source: source.device, destination: destination.device };
-}
-
-/** Attaches a lost device anew under the same attachment id, with no copier at work. */
-export async function attachAnew(run: Run, pair: AttachedPair, role: Role): Promise<void> {
-  const attachment = pair.attachments[role];
-  const { hostId, destination } = attachment.owner;
-  const about = formatVolume(destination);
-  await required(run, hostOf(hostId), { name: 'fenceCopier', about }, (host) =>
-    host.fenceCopier({ destination, copyId: copyIdOf(attachment.owner), forget: false }),
-  );
-  await disconnectLost(run, attachment, pair.attached[role].encrypted);
-  pair.attached[role] = await attach(run, attachment, pair.properties);
-}
 
 /**
  * As attachAnew. A volume that was free meanwhile may hold other data: zeros of the source that are

@@ -25,8 +25,7 @@ export async function claimOf({ dirs }: HostState, attachment: Attachment): Prom
 /** @throws DeviceLost for the one that this host does not hold */
 export async function assertClaimed(
   state: HostState,
-  { destination, source }: ClaimedPair,
+  attachments: Partial<ClaimedPair>,
 ): Promise<void> {
-  await claimOf(state, destination);
-  await claimOf(state, source);
+  for (const attachment of Object.values(attachments)) await claimOf(state, attachment);
 }

@@ -12,7 +12,9 @@ import type {
   VerifyProgress,
   VerifyResult,
 } from '../contract/copy.ts';
+import type { Comparison, ReadPlan } from '../contract/verify.ts';
 import type { TimeLimits } from '../contract/limits.ts';
+import { runCompare } from '../copy/compare.ts';
 import { CopyPaused, runCopy } from '../copy/copier.ts';
 import type { DataRun } from '../copy/data-run.ts';
 import type { HostCopySettings } from '../copy/plan.ts';
@@ -33,6 +35,9 @@ export type CopyDataInput = {
   /** How far a step before this one came that was paused. */
   from?: CopyProgress;
 };
+
+/** As for a copy, of what only reads. */
+export type CompareInput = Omit<CopyDataInput, 'plan' | 'control' | 'from'> & { plan: ReadPlan };
 
 export type VerifyCopyInput = Omit<CopyDataInput, 'control' | 'from'> & {
   mode: Exclude<VerifyMode, 'off'>;
@@ -71,8 +76,8 @@ function reservationOf({ id, exported }: Attachment): string {
   throw new DrayError('Unexpected', { because: `attachment ${id} has no reservation` });
 }
 
-/** What both data steps work with; `token` names this attempt and no other. */
-function dataRun(host: HostContext, input: Omit<CopyDataInput, 'control'>): DataRun {
+/** What all data steps work with; `token` names this attempt and no other. */
+function attemptAt<I extends CompareInput>(host: HostContext, input: I): I & Attempt {
   const { info, cancellationSignal: signal } = Context.current();
   const { source, destination } = input.attachments;
   const { state, log } = host;
@@ -87,10 +92,13 @@ function dataRun(host: HostContext, input: Omit<CopyDataInput, 'control'>): Data
   };
 }
 
+/** What an attempt knows beside its input. */
+type Attempt = Pick<DataRun, 'volumes' | 'reservations' | 'state' | 'token' | 'signal' | 'log'>;
+
 /** Does a data step while the heartbeat tells of it. */
 async function beating<P, T>(
   host: HostContext,
-  { limits, attachments }: Pick<CopyDataInput, 'limits' | 'attachments'>,
+  { limits, attachments }: CompareInput,
   from: P | undefined,
   act: (last: P | undefined, onProgress: (progress: P) => void) => Promise<T>,
 ): Promise<T> {
@@ -121,7 +129,7 @@ export function createCopyActivities(host: HostContext) {
       const wishes = { runId, control, hostLimit: () => hostLimit(host.copy) };
       return beating(host, input, from, async (heartbeat, onProgress) => {
         try {
-          return await runCopy({ ...dataRun(host, input), wishes, heartbeat, onProgress });
+          return await runCopy({ ...attemptAt(host, input), wishes, heartbeat, onProgress });
         } catch (error) {
           if (!(error instanceof CopyPaused)) throw error;
           return { paused: true, progress: error.progress };
@@ -131,7 +139,13 @@ export function createCopyActivities(host: HostContext) {
 
     async verifyCopy(input: VerifyCopyInput): Promise<VerifyResult> {
       return beating<VerifyProgress, VerifyResult>(host, input, undefined, (_last, onProgress) =>
-        runVerify({ ...dataRun(host, input), mode: input.mode, onProgress }),
+        runVerify({ ...attemptAt(host, input), onProgress }),
+      );
+    },
+
+    async compareVolumes(input: CompareInput): Promise<Comparison> {
+      return beating<VerifyProgress, Comparison>(host, input, undefined, (_last, onProgress) =>
+        runCompare({ ...attemptAt(host, input), onProgress }),
       );
     },
   };

@@ -10,12 +10,14 @@ import type { Certificate, Certified } from '../contract/certificate.ts';
 import type { CopyControl } from '../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
+import type { ReadPlan } from '../contract/verify.ts';
 import type { Undone, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { assertUnused } from '../connectors/device-use.ts';
 import { fenceCopier } from '../copy/lease.ts';
 import { planCopy } from '../copy/plan.ts';
 import { writeControl } from '../copy/steering.ts';
+import { planRead } from '../copy/plan-read.ts';
 import { readClaim, removeClaim, writeClaim } from '../system/claims.ts';
 import { signCertificate, signingKey } from '../system/config/signing.ts';
 import { unsealConnection } from '../system/seal.ts';
@@ -128,6 +130,14 @@ export function createHostActivities(host: HostContext) {
     /** Signed where the volumes were, with a key that never leaves this host. */
     async certify({ certified }: { certified: Certified }): Promise<Certificate> {
       return signCertificate(await signingKey(keys), certified);
+    },
+
+    async planRead(input: { ends: CopyEnds; attachments: ClaimedPair }): Promise<ReadPlan> {
+      const { attachments, ends } = input;
+      await assertClaimed(host.state, attachments);
+      const { source, destination } = attachments;
+      const volumes = { source: source.volume, destination: destination.volume };
+      return planRead({ ends, volumes, host: host.copy });
     },
 
     /** The copier of this copy alone: one of another copy of the same volume is not ours. */

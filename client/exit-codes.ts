@@ -10,6 +10,8 @@ export const EXIT = {
   temporalUnreachable: 5,
   /** Done, but a part of the source could not be read; the result lists it. */
   unreadable: 6,
+  /** Of `dray verify`: compared to the end, and not equal. */
+  different: 7,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

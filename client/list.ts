@@ -2,11 +2,13 @@ import type { Command } from 'commander';
 import { perform } from './command.ts';
 import { renderList } from './render/list.ts';
 
-/** `dray list`: every copy and release that Temporal still knows, the open ones first. */
+/** `dray list`: every copy, comparison and release that Temporal still knows, the open ones first. */
 export function addListCommand(program: Command): void {
   program
     .command('list')
-    .description('list copies and releases, and what they wait for or could not release')
+    .description(
+      'list copies, comparisons and releases, and what they wait for or could not release',
+    )
     .option('--running', 'only those that have not ended')
     .action(
       perform<{ running?: true }>(async ({ config }, { running }) => {

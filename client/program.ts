@@ -14,6 +14,7 @@ import { addResumeCommand } from './resume.ts';
 import { addServerCommand } from './server.ts';
 import { addShowCommand } from './show.ts';
 import { addThrottleCommand } from './throttle.ts';
+import { addVerifyCommand } from './verify.ts';
 import { addVolumeCommand } from './volume.ts';
 import { addWatchCommand } from './watch.ts';
 import { addWorkerCommand } from './worker.ts';
@@ -26,6 +27,7 @@ const commands = [
   addKeyCommand,
   addVolumeCommand,
   addCopyCommand,
+  addVerifyCommand,
   addListCommand,
   addShowCommand,
   addWatchCommand,
@@ -40,7 +42,7 @@ const commands = [
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 waits for a decision, 4 cancelled,
-5 Temporal cannot be reached.`;
+5 Temporal cannot be reached, 6 the volumes differ.`;
 
 function version(): string {
   return (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;

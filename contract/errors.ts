@@ -81,6 +81,11 @@ export const catalogue = {
     sentence: 'a copy of {volume} is already running as {workflowId}',
     whatToDo: 'Watch it with `dray watch {workflowId}`.',
   },
+  VerifyRunning: {
+    class: 'user',
+    sentence: '{volume} is already being compared as {workflowId}',
+    whatToDo: 'Watch it with `dray watch {workflowId}`.',
+  },
   DecisionRefused: {
     class: 'user',
     sentence: 'decision "{decision}" for step "{step}" was refused: {because}',
@@ -279,7 +284,8 @@ export const catalogue = {
   VerifyStalled: {
     class: 'operator',
     sentence: 'no byte was compared in {attempts} attempts and {seconds} s: {because}',
-    whatToDo: 'Mend the named cause, then decide `retry`, or `skip` to go without a comparison.',
+    whatToDo:
+      'Mend the named cause, then decide `retry`; after a copy, `skip` goes without a comparison.',
   },
   DestinationUnreadable: {
     class: 'retry',

@@ -6,6 +6,11 @@ export function copyWorkflowId(source: VolumeRef): string {
   return `copy/${formatVolume(source)}`;
 }
 
+/** One open comparison a volume, named by the one that is compared with another. */
+export function verifyWorkflowId(destination: VolumeRef): string {
+  return `verify/${formatVolume(destination)}`;
+}
+
 /** The workflow that releases what an ended workflow still holds. */
 export function releaseWorkflowId(attachmentId: string): string {
   return `release/${attachmentId}`;

@@ -3,6 +3,7 @@ import type { Volume, VolumeRef } from './volume.ts';
 /** Registered workflow types, as they stand in Temporal. */
 export const WORKFLOWS = {
   copyVolume: 'copyVolume',
+  verifyVolumes: 'verifyVolumes',
   releaseAttachment: 'releaseAttachment',
   manageVolume: 'manageVolume',
 } as const;

@@ -9,9 +9,9 @@ import type {
 import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
 import { engineAsked } from '../contract/read-errors.ts';
-import { formatVolume, type VolumeRef } from '../contract/volume.ts';
+import { formatVolume, type Role, type VolumeRef } from '../contract/volume.ts';
 import { slowestOf, type Timetable } from '../system/config/timetable.ts';
-import { inspectEnd } from './end-state.ts';
+import { type EndState, inspectEnd } from './end-state.ts';
 import {
   chooseMaxLanes,
   chooseMaxRequestBytes,
@@ -41,9 +41,10 @@ export type HostCopySettings = ConfiguredLanes & {
   ionice?: IoPriority;
 };
 
-export type PlanInput = {
-  ends: CopyEnds;
-  volumes: { source: VolumeRef; destination: VolumeRef };
+/** Two volumes and where they are. */
+export type Pair = { ends: CopyEnds; volumes: Record<Role, VolumeRef> };
+
+export type PlanInput = Pair & {
   destinationReadsAsZeros: boolean;
   encrypted: boolean;
   options: CopyOptions;
@@ -102,7 +103,7 @@ async function chooseEngine(
   return { value: 'direct', because: 'both ends can be opened, and requests are whole pages' };
 }
 
-function refuseSizes({ ends, volumes }: PlanInput): void {
+function refuseSizes({ ends, volumes }: Pair): void {
   const [sourceBytes, destinationBytes] = [ends.source.sizeBytes, ends.destination.sizeBytes];
   const [source, destination] = [formatVolume(volumes.source), formatVolume(volumes.destination)];
   if (sourceBytes === 0) throw new DrayError('BadSize', { size: 0, because: `${source} is empty` });
@@ -110,6 +111,21 @@ function refuseSizes({ ends, volumes }: PlanInput): void {
     const sizes = { destinationBytes, sourceBytes };
     throw new DrayError('DestinationTooSmall', { destination, source, ...sizes });
   }
+}
+
+/**
+ * Looks at both ends and refuses what cannot be copied or compared.
+ * @throws SameVolume, BadSize, DestinationTooSmall, DeviceLost
+ */
+export async function inspectEnds(pair: Pair): Promise<Record<Role, EndState>> {
+  const { ends, volumes } = pair;
+  refuseSizes(pair);
+  const source = await inspectEnd(ends.source, 'source');
+  const destination = await inspectEnd(ends.destination, 'destination');
+  if (source.identity === destination.identity) {
+    throw new DrayError('SameVolume', { volume: formatVolume(volumes.source) });
+  }
+  return { source, destination };
 }
 
 /**
@@ -127,17 +143,12 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const bytesPerSecond = options.bytesPerSecond ?? fixed;
   const slowest = bytesPerSecond ?? (timetable && slowestOf(timetable));
   await requireTools([...['dd', 'flock', 'setpriv'], ...(ionice === undefined ? [] : ['ionice'])]);
-  refuseSizes(input);
-  const source = await inspectEnd(ends.source, 'source');
-  const destination = await inspectEnd(ends.destination, 'destination');
-  if (source.identity === destination.identity) {
-    throw new DrayError('SameVolume', { volume: formatVolume(volumes.source) });
-  }
+  const { source, destination } = await inspectEnds(input);
   const bytesTotal = ends.source.sizeBytes;
   const engine = await chooseEngine(ends, blockBytes, engineAsked(options));
   const buffered = { value: false, because: 'the file engine goes through the page cache' };
   const probed = probedBytes(engine.value, bytesTotal);
-  const probe = async (role: 'source' | 'destination'): Promise<Reasoned<boolean>> => {
+  const probe = async (role: Role): Promise<Reasoned<boolean>> => {
     if (engine.value === 'file') return buffered;
     if (engine.value === 'direct' && wholePages(blockBytes) !== blockBytes) {
       return { value: false, because: `requests of ${blockBytes} bytes are not whole pages` };

@@ -47,10 +47,12 @@ export class ControlDesk {
   #delivered: number | undefined;
 
   constructor(
+    copies: boolean,
     private readonly phase: () => Phase,
     private readonly onChange: () => void,
   ) {
     const validate = (change: string, request: { reason?: unknown } | undefined): void => {
+      if (!copies) throw refused(change, 'nothing is copied');
       // While it is detached for a pause it is steered as well.
       const isSteerable = STEERABLE.includes(this.phase()) || this.#release;
       if (!isSteerable) throw refused(change, `the copy is ${this.phase()}`);

@@ -80,7 +80,7 @@ async function waitReleased(run: Run, { from }: Released): Promise<string> {
  */
 export async function copyVolume(input: CopyInput): Promise<CopyReport> {
   const title = `${formatVolume(input.source)} → ${formatVolume(input.destination)}`;
-  const run = new Run(title, input.limits, input.host);
+  const run = new Run(title, input.limits, input.host, true);
   let released: Released | undefined;
   return takingBack(run, 'copyVolume', (move) => copyOnHost(run, input, move, released), {
     leave: async (error) => {

@@ -6,7 +6,7 @@ const PHASES: Record<CopyStatus['phase'], string> = {
   attaching: 'Attaching the volumes, destination first.',
   copying: 'Copying. The heartbeat of `copyData` has the progress.',
   paused: 'Paused. Go on with the Update `resume`.',
-  verifying: 'Comparing the destination with the source, past the page cache.',
+  verifying: 'Reading past the page cache, and comparing. The heartbeat has the progress.',
   detaching: 'Detaching both volumes.',
   certifying: 'Both volumes are detached. Signing the certificate.',
   done: 'Done.',

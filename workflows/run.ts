@@ -27,12 +27,15 @@ export class Run {
     readonly title: string,
     readonly limits: TimeLimits,
     public host: string,
+    /** Whether there is a copier that people may steer. */
+    copies = false,
   ) {
     this.desk = new DecisionDesk(
       () => this.status,
       () => this.#show(),
     );
     this.control = new ControlDesk(
+      copies,
       () => this.#phase,
       () => this.#show(),
     );

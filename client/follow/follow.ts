@@ -4,6 +4,7 @@ import type { ParkedStep } from '../../contract/messages.ts';
 import { note, type Outcome } from '../command.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import { describeFailure, errorDocument } from '../failure.ts';
+import { renderComparison } from '../render/comparison.ts';
 import { renderHeld, renderParked, renderReport } from '../render/copy.ts';
 import { renderError } from '../render/error.ts';
 import { type Described, describe } from '../temporal/describe.ts';
@@ -42,27 +43,30 @@ function waiting(view: WorkflowView, parked: ParkedStep[] | undefined): Outcome 
   ];
   return {
     json: { workflowId, runId, status: 'waitsForDecision', parked: parked ?? [] },
-    text: [...steps, `The copy stays as it is until then; see \`dray show ${workflowId}\`.`].join(
-      '\n',
-    ),
+    text: [...steps, `It stays as it is until then; see \`dray show ${workflowId}\`.`].join('\n'),
     exitCode: EXIT.waitsForDecision,
   };
 }
 
 async function ended(client: Client, view: WorkflowView): Promise<Outcome> {
   const { workflowId, runId, state } = view;
-  const { report, failure, held } = await endOf(client, view, view.type);
+  const { report, comparison, failure, held } = await endOf(client, view, view.type);
   if (failure !== undefined) {
     note(renderError(failure));
     const json = { workflowId, runId, status: state, error: errorDocument(failure), held };
     return { json, text: renderHeld(held).join('\n'), exitCode: exitCodeOf(failure) };
   }
+  const done = { workflowId, runId, status: state };
+  if (comparison !== undefined) {
+    const exitCode = comparison.equal ? EXIT.done : EXIT.different;
+    return { json: { ...done, ...comparison }, text: renderComparison(comparison), exitCode };
+  }
   const text =
     report === undefined
       ? [`${workflowId} is done`, ...renderHeld(held)].join('\n')
       : renderReport(report);
-  const json = { workflowId, runId, status: state, ...(report ?? { held }) };
   const isWhole = (report?.copied.unreadable.length ?? 0) === 0;
+  const json = { ...done, ...(report ?? { held }) };
   return { json, text, ...(isWhole ? {} : { exitCode: EXIT.unreadable }) };
 }
 

@@ -2,6 +2,7 @@ import type { CopyControl } from '../../contract/control.ts';
 import type { CopyStatus } from '../../contract/messages.ts';
 import type { PendingStep } from '../temporal/describe.ts';
 import type { Shown } from '../temporal/show.ts';
+import { renderComparison } from './comparison.ts';
 import { renderHeld, renderParked, renderReport } from './copy.ts';
 import { renderError } from './error.ts';
 import { renderBytes } from './quantities.ts';
@@ -39,10 +40,11 @@ function renderWishes(workflowId: string, { control, paused }: CopyStatus): stri
   return control.version === 0 ? [] : [`wanted: ${renderControl(control)}`];
 }
 
-/** One copy or release for people. */
+/** One copy, comparison or release for people. */
 export function renderShown(shown: Shown): string {
   const { workflowId, status, end, state } = shown;
   const volumes = shown.source === '' ? [] : [`${shown.source} → ${shown.destination}`];
+  const isReported = end?.report !== undefined || end?.comparison !== undefined;
   const silent = `no worker answers for it: what is parked cannot be told`;
   return [
     workflowId,
@@ -64,7 +66,8 @@ export function renderShown(shown: Shown): string {
         `changed ${at}: ${renderControl(control)}${reason ? `: ${reason}` : ''}`,
     ),
     ...(end?.report === undefined ? [] : [renderReport(end.report)]),
+    ...(end?.comparison === undefined ? [] : [renderComparison(end.comparison)]),
     ...(end?.failure === undefined ? [] : [renderError(end.failure)]),
-    ...(end?.report === undefined ? renderHeld(end?.held ?? status?.held ?? []) : []),
+    ...(isReported ? [] : renderHeld(end?.held ?? status?.held ?? [])),
   ].join('\n');
 }

@@ -1,12 +1,18 @@
 import type { Client } from '@temporalio/client';
 import type { CopyReport, Held } from '../../contract/copy.ts';
 import type { ErrorDescription } from '../../contract/errors.ts';
+import type { VerifyReport } from '../../contract/verify.ts';
 import { WORKFLOWS } from '../../contract/workflows.ts';
 import { describeFailure } from '../failure.ts';
 import type { RunRef, WorkflowView } from './workflow-view.ts';
 
 /** How a workflow ended, and what it could not release. */
-export type End = { report?: CopyReport; failure?: ErrorDescription; held: Held[] };
+export type End = {
+  report?: CopyReport;
+  comparison?: VerifyReport;
+  failure?: ErrorDescription;
+  held: Held[];
+};
 
 /** What a failed copy tells beside its failure. */
 function heldOf(error: unknown): Held[] {
@@ -33,6 +39,10 @@ export async function endOf(
     return { failure, held: heldOf(error) };
   }
   if (type === WORKFLOWS.releaseAttachment) return { held: result as Held[] };
+  if (type === WORKFLOWS.verifyVolumes) {
+    const comparison = result as VerifyReport;
+    return { comparison, held: comparison.held };
+  }
   const report = result as CopyReport;
   return { report, held: report.held };
 }

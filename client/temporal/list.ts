@@ -8,6 +8,8 @@ import { viewOf, type WorkflowView } from './workflow-view.ts';
 /** Ended workflows shown, the youngest; the Temporal UI has the others. */
 const ENDED_SHOWN = 50;
 
+const SHOWN = [WORKFLOWS.copyVolume, WORKFLOWS.verifyVolumes, WORKFLOWS.releaseAttachment];
+
 export type Listed = WorkflowView & { held: Held[] };
 
 async function heldBy(client: Client, view: WorkflowView): Promise<Held[]> {
@@ -15,9 +17,9 @@ async function heldBy(client: Client, view: WorkflowView): Promise<Held[]> {
   return (await endOf(client, view, view.type)).held;
 }
 
-/** Copies and releases, the open ones first, the youngest first among each. */
+/** Copies, comparisons and releases, the open ones first, the youngest first among each. */
 export async function listWorkflows(client: Client, onlyRunning: boolean): Promise<Listed[]> {
-  const types = `WorkflowType IN ("${WORKFLOWS.copyVolume}", "${WORKFLOWS.releaseAttachment}")`;
+  const types = `WorkflowType IN (${SHOWN.map((type) => `"${type}"`).join(', ')})`;
   const query = onlyRunning ? `${types} AND ExecutionStatus = "Running"` : types;
   const views: WorkflowView[] = [];
   for await (const info of client.workflow.list({ query })) views.push(viewOf(info));

@@ -1,7 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { DrayError } from '../../contract/errors.ts';
 import { backendQueue, hostQueue } from '../../contract/queues.ts';
+import type { VolumeRef } from '../../contract/volume.ts';
 import type { Config } from '../../system/config/schema.ts';
+import { note } from '../command.ts';
 import { isServed } from './pollers.ts';
 
 /**
@@ -29,4 +31,22 @@ export async function assertKnownHost(
   const served = await isServed(client, hostQueue(host), 'activity');
   if (!served && host !== config.host) throw new DrayError('UnknownHost', { host });
   return served;
+}
+
+/**
+ * Names that mean something are waited for; a typing error is not.
+ * @throws UnknownBackend, UnknownHost
+ */
+export async function assertKnown(
+  client: Client,
+  config: Config,
+  { source, destination, host }: { source: VolumeRef; destination: VolumeRef; host: string },
+): Promise<void> {
+  const names = new Set([source.backend, destination.backend]);
+  const waits: string[] = [];
+  for (const name of names) {
+    if (!(await assertKnownBackend(client, config, name))) waits.push(backendQueue(name));
+  }
+  if (!(await assertKnownHost(client, config, host))) waits.push(hostQueue(host));
+  for (const queue of waits) note(`no worker answers on ${queue} yet: start \`dray worker\``);
 }

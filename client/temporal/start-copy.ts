@@ -2,25 +2,12 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import type { CopyInput } from '../../contract/copy.ts';
 import { DrayError } from '../../contract/errors.ts';
 import { copyWorkflowId } from '../../contract/ids.ts';
-import { backendQueue, hostQueue, WORKFLOW_QUEUE } from '../../contract/queues.ts';
+import { WORKFLOW_QUEUE } from '../../contract/queues.ts';
 import { searchAttributes } from '../../contract/search-attributes.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import { WORKFLOWS } from '../../contract/workflows.ts';
 import type { Config } from '../../system/config/schema.ts';
-import { note } from '../command.ts';
-import { assertKnownBackend, assertKnownHost } from './preconditions.ts';
-
-/** Names that mean something are waited for; a typing error is not. */
-async function assertKnown(client: Client, config: Config, input: CopyInput): Promise<void> {
-  const { source, destination, host } = input;
-  const names = new Set([source.backend, destination.backend]);
-  const waits: string[] = [];
-  for (const name of names) {
-    if (!(await assertKnownBackend(client, config, name))) waits.push(backendQueue(name));
-  }
-  if (!(await assertKnownHost(client, config, host))) waits.push(hostQueue(host));
-  for (const queue of waits) note(`no worker answers on ${queue} yet: start \`dray worker\``);
-}
+import { assertKnown } from './preconditions.ts';
 
 /**
  * Starts the copy. One source volume has one open copy, kept so by Temporal.

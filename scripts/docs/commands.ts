@@ -22,7 +22,7 @@ export function commandsPage(): string {
     '# Commands',
     '',
     'Volumes are written `backend:id`. A copy is named by its workflow id (`copy/backend:id`) or, for',
-    'short, by its source volume. `--json` prints one JSON document on stdout and nothing else there;',
+    'short, by its source volume; a comparison by its workflow id (`verify/backend:id`). `--json` prints one JSON document on stdout and nothing else there;',
     'progress and errors for people go to stderr.',
     '',
     '| exit code | meaning |',
@@ -33,6 +33,7 @@ export function commandsPage(): string {
     '| 3 | waits for a decision |',
     '| 4 | cancelled |',
     '| 5 | Temporal cannot be reached |',
+    '| 6 | `dray verify`: the volumes differ |',
     ...section(program, 'dray'),
     '',
   ].join('\n');

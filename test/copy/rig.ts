@@ -7,10 +7,13 @@ import { promisify } from 'node:util';
 import type { Device } from '../../contract/attachment.ts';
 import type { CopyControl } from '../../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan, CopyProgress } from '../../contract/copy.ts';
+import type { ReadPlan } from '../../contract/verify.ts';
 import { DEFAULT_LIMITS, type TimeLimits } from '../../contract/limits.ts';
 import { type CopyRun } from '../../copy/copier.ts';
 import type { Guidance } from '../../copy/engine.ts';
 import { planCopy } from '../../copy/plan.ts';
+import type { ReadRun } from '../../copy/inspection.ts';
+import { planRead } from '../../copy/plan-read.ts';
 import type { DataRun } from '../../copy/data-run.ts';
 import type { Wishes } from '../../copy/steering.ts';
 import { type VerifyRun } from '../../copy/verify.ts';
@@ -20,6 +23,9 @@ import type { Log } from '../../system/log.ts';
 
 export const exec = promisify(execFile);
 export const MIB = 2 ** 20;
+
+/** What the tests' host allows. */
+export const LANES = { lanes: 8, lanesOf: {} };
 
 export const VOLUMES = {
   source: { backend: 'file', id: 'from' },
@@ -89,7 +95,7 @@ export class Rig {
       destinationReadsAsZeros: readsAsZeros,
       encrypted: false,
       options: { engine: 'dd', ...options },
-      host: { lanes: 8, lanesOf: {} },
+      host: LANES,
     });
   }
 
@@ -113,7 +119,13 @@ export class Rig {
     return { ...this.#attempt(plan, ends), mode: 'full', onProgress: () => undefined, ...more };
   }
 
-  #attempt(plan: CopyPlan, ends: CopyEnds): DataRun {
+  /** An attempt at comparing two volumes. */
+  async compare(ends: CopyEnds, more: Partial<ReadRun> = {}): Promise<ReadRun> {
+    const plan = await planRead({ ends, volumes: VOLUMES, host: LANES });
+    return { ...this.#attempt(plan, ends), onProgress: () => undefined, ...more };
+  }
+
+  #attempt<P extends ReadPlan>(plan: P, ends: CopyEnds): Omit<DataRun, 'plan'> & { plan: P } {
     return {
       state: this.state,
       copyId: 'copy-1',
@@ -149,6 +161,15 @@ export async function exists(path: string): Promise<boolean> {
 
 /** Nobody wants anything of the copier. */
 export const UNGUIDED: Guidance = { pace: undefined, paused: false, follow: () => () => undefined };
+/** Changes one byte behind everybody's back. */
+export async function flip(path: string, at: number): Promise<void> {
+  const file = await open(path, 'r+');
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, at);
+  await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, at);
+  await file.sync();
+  await file.close();
+}
 
 /** The catalogue code of a caught error. */
 export function codeOf(error: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { type Checkpoint, saveCheckpoint } from '../../copy/checkpoint.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { copierDirectory } from '../../copy/lease.ts';
 import { runVerify, type VerifyRun } from '../../copy/verify.ts';
-import { digest, MIB, Rig, VOLUMES } from './rig.ts';
+import { digest, flip, MIB, Rig, VOLUMES } from './rig.ts';
 
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
@@ -30,16 +30,6 @@ async function copied(engine: EngineName, blockSize = '1M') {
   const plan = await rig.plan(ends, { engine, blockSize });
   const result = await runCopy(rig.run(plan, ends));
   return { ends, plan, result };
-}
-
-/** Changes one byte behind everybody's back. */
-async function flip(path: string, at: number): Promise<void> {
-  const file = await open(path, 'r+');
-  const byte = Buffer.alloc(1);
-  await file.read(byte, 0, 1, at);
-  await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, at);
-  await file.sync();
-  await file.close();
 }
 
 const same = async (ends: CopyEnds): Promise<boolean> =>

@@ -7,7 +7,8 @@ import type { HostActivities } from '../../activities/host.ts';
 import type { Attachment } from '../../contract/attachment.ts';
 import type { CopyControl } from '../../contract/control.ts';
 import { DrayError } from '../../contract/errors.ts';
-import type { CopyPlan } from '../../contract/copy.ts';
+import type { ByteRange, CopyPlan } from '../../contract/copy.ts';
+import type { ReadPlan } from '../../contract/verify.ts';
 import { formatVolume, type Undone, type VolumeRef } from '../../contract/volume.ts';
 
 /** What stands between a call and its answer: throws, waits, or lets it pass. */
@@ -40,6 +41,8 @@ export class FakeWorld {
   encrypted = false;
   revoke: 'revoked' | 'cannot' = 'revoked';
   copierAlive = false;
+  /** Where source and destination differ. */
+  differing: ByteRange[] = [];
   readonly #before = new Map<string, Trouble>();
   readonly #after = new Map<string, Trouble>();
   readonly #attempts = new Map<string, number>();
@@ -202,6 +205,7 @@ export class FakeWorld {
         ...{ certified, keyId: '0'.repeat(16), publicKey: '0'.repeat(64) },
         signature: '0'.repeat(128),
       })),
+    planRead: () => this.#step('planRead', () => ({ bytesTotal: GIB }) as ReadPlan),
     fenceCopier: () =>
       this.#step('fenceCopier', () => {
         const was = this.copierAlive;
@@ -219,6 +223,17 @@ export class FakeWorld {
       const curve: [number, number][] = [[1000, GIB]];
       return { bytes: GIB, seconds: 1, mbPerSecond: 1024, ...again, chunkStates, curve };
     },
+    compareVolumes: ({ attachments }) =>
+      this.#step('compareVolumes', () => {
+        for (const { role, accessMode } of Object.values(attachments)) {
+          if (accessMode !== 'ro') this.violations.push(`a writable ${role} is compared`);
+        }
+        const differing = this.differing;
+        const bytesDiffering = differing.reduce((sum, { length }) => sum + length, 0);
+        const counts = { rangesDiffering: differing.length, bytesDiffering, digestsRoot: '' };
+        const equal = differing.length === 0;
+        return { equal, bytesCompared: GIB, seconds: 1, differing, ...counts };
+      }),
     verifyCopy: ({ mode }) =>
       this.#step('verifyCopy', () => {
         const digests = { bytesDigestedLate: 0, digestsRoot: '' };

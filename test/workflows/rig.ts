@@ -6,6 +6,7 @@ import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { CopyInput, CopyReport } from '../../contract/copy.ts';
+import type { VerifyInput, VerifyReport } from '../../contract/verify.ts';
 import type { TimeLimits } from '../../contract/limits.ts';
 import {
   DECIDE_UPDATE,
@@ -124,33 +125,54 @@ export async function startWorkflowRig(): Promise<WorkflowRig & { stop: () => Pr
   };
 }
 
-export type CopyUnderTest = {
+export type RunUnderTest<R> = {
   handle: WorkflowHandle;
-  result: () => Promise<CopyReport>;
+  result: () => Promise<R>;
   status: () => Promise<CopyStatus>;
   /** Waits until the step is parked. */
   parked: (step: string) => Promise<CopyStatus['parked'][number]>;
   decide: (decision: Omit<Decision, 'reason'> & { reason?: string }) => Promise<unknown>;
 };
 
+export type CopyUnderTest = RunUnderTest<CopyReport>;
+
 export async function startCopy(
   rig: WorkflowRig,
   world: FakeWorld,
   input: Partial<CopyInput> = {},
 ): Promise<CopyUnderTest> {
-  const workflowId = `copy/${randomUUID()}`;
+  return startRun(rig, world, WORKFLOWS.copyVolume, { ...INPUT, ...input });
+}
+
+export async function startVerify(
+  rig: WorkflowRig,
+  world: FakeWorld,
+  input: Partial<VerifyInput> = {},
+): Promise<RunUnderTest<VerifyReport>> {
+  const { source, destination, host, limits } = INPUT;
+  const given = { source, destination, host, limits, ...input };
+  return startRun(rig, world, WORKFLOWS.verifyVolumes, given);
+}
+
+async function startRun<R>(
+  rig: WorkflowRig,
+  world: FakeWorld,
+  type: string,
+  input: CopyInput | VerifyInput,
+): Promise<RunUnderTest<R>> {
+  const workflowId = `${type === WORKFLOWS.copyVolume ? 'copy' : 'verify'}/${randomUUID()}`;
   rig.worlds.set(workflowId, world);
-  const handle = await rig.env.client.workflow.start(WORKFLOWS.copyVolume, {
+  const handle = await rig.env.client.workflow.start(type, {
     workflowId,
     taskQueue: WORKFLOW_QUEUE,
-    args: [{ ...INPUT, ...input }],
+    args: [input],
   });
   const status = (): Promise<CopyStatus> => handle.query<CopyStatus>(STATUS_QUERY);
-  const decide: CopyUnderTest['decide'] = (decision) =>
+  const decide: RunUnderTest<R>['decide'] = (decision) =>
     handle.executeUpdate(DECIDE_UPDATE, { args: [{ reason: 'test', ...decision }] });
   return {
     handle,
-    result: () => handle.result() as Promise<CopyReport>,
+    result: () => handle.result() as Promise<R>,
     status,
     decide,
     parked: async (step) => {

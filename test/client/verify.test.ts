@@ -1,0 +1,151 @@
+import { execa, type ResultPromise } from 'execa';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { flip, MIB } from '../copy/rig.ts';
+import { dray } from '../rig/dray.ts';
+import { until } from '../rig/poll.ts';
+import { startTemporal, type TestTemporal } from '../rig/temporal.ts';
+
+let directory: string;
+let temporal: TestTemporal;
+let worker: ResultPromise;
+
+const env = (): Record<string, string> => ({ DRAY_CONFIG: join(directory, 'config.yaml') });
+const volumeFile = (id: string): string => join(directory, 'disks', 'volumes', `${id}.raw`);
+const names = (...path: string[]): Promise<string[]> => readdir(join(directory, ...path));
+
+async function startWorker(): Promise<void> {
+  const program = join(import.meta.dirname, '../../worker.ts');
+  const config = join(directory, 'config.yaml');
+  const argv = ['--import', import.meta.resolve('tsx'), program, '--config', config];
+  worker = execa(process.execPath, argv, { stdio: 'ignore' });
+  // Its end is looked at where it is asked for.
+  worker.catch(() => undefined);
+  await until('a worker that answers', async () => {
+    return (await dray(['volume', 'list', 'disks', '--json'], env())).status === 0;
+  });
+}
+
+/** What a comparison writes down or makes. */
+async function leftovers(): Promise<string[]> {
+  const [claims, copiers, reservations] = await Promise.all([
+    names('state', 'claims'),
+    names('state', 'copiers'),
+    names('disks', 'reservations'),
+  ]);
+  return [...claims, ...copiers, ...reservations];
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a test looks into
+async function verify(...args: string[]): Promise<{ status: number | undefined; json: any }> {
+  const { status, stdout } = await dray(['verify', ...args, '--json'], env());
+  return { status, json: JSON.parse(stdout) as unknown };
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'dray-verify-'));
+  temporal = await startTemporal();
+  const config = {
+    host: 'mover',
+    stateDir: join(directory, 'state'),
+    temporal: { address: temporal.address },
+    limits: { heartbeatSeconds: 3, retryInitialSeconds: 0.5, retryMaximumSeconds: 1 },
+    backends: { disks: { type: 'file', root: join(directory, 'disks') } },
+  };
+  await writeFile(join(directory, 'config.yaml'), JSON.stringify(config));
+  await startWorker();
+  for (const [id, size] of [
+    ['a', '8MiB'],
+    ['b', '12MiB'],
+    ['large1', '4GiB'],
+    ['large2', '4GiB'],
+  ]) {
+    await dray(['volume', 'create', `disks:${id}`, size ?? ''], env());
+  }
+  const [a, b] = [await open(volumeFile('a'), 'r+'), await open(volumeFile('b'), 'r+')];
+  const data = randomBytes(8 * MIB);
+  for (const file of [a, b]) {
+    await file.write(data, 0, data.length, 0);
+    await file.close();
+  }
+}, 120_000);
+
+afterAll(async () => {
+  worker.kill('SIGTERM');
+  await worker.catch(() => undefined);
+  await temporal.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('dray verify', () => {
+  it('ends with 0 for equal volumes, with 6 and the places for others', async () => {
+    const equal = await verify('disks:a', 'disks:b');
+    expect(equal.status).toBe(0);
+    expect(equal.json).toMatchObject({ workflowId: 'verify/disks:b', status: 'done', equal: true });
+    expect(equal.json.bytesCompared).toBe(8 * MIB);
+
+    await flip(volumeFile('b'), 3 * MIB + 5);
+    const different = await verify('disks:a', 'disks:b');
+    expect(different.status).toBe(7);
+    const [range] = different.json.differing as { offset: number; length: number }[];
+    expect(range?.offset).toBeLessThanOrEqual(3 * MIB + 5);
+    expect((range?.offset ?? 0) + (range?.length ?? 0)).toBeGreaterThan(3 * MIB + 5);
+
+    const watched = await dray(['watch', 'verify/disks:b'], env());
+    expect(watched.status).toBe(7);
+    expect(watched.stdout).toContain('DIFFERENT');
+    const listed = await dray(['list', '--json'], env());
+    expect(listed.stdout).toContain('verify/disks:b');
+    expect((await dray(['show', 'verify/disks:b'], env())).stdout).toContain('DIFFERENT');
+    expect(await leftovers()).toEqual([]);
+  });
+
+  it('refuses a smaller destination', async () => {
+    const { status, json } = await verify('disks:b', 'disks:a');
+    expect([status, json.error.code]).toEqual([2, 'DestinationTooSmall']);
+  });
+
+  it('goes on after its worker was killed while it read, and nothing is left', async () => {
+    const run = verify('disks:large1', 'disks:large2');
+    const lock = join(directory, 'state', 'copiers', 'disks.large2', 'lock');
+    const reader = await until('readers at work', () => readerOf(lock), { everyMs: 2 });
+    worker.kill('SIGKILL');
+    await worker.catch(() => undefined);
+    await until('the reader has ended', () => !isAlive(reader), { seconds: 5 });
+    await startWorker();
+    expect(await run).toMatchObject({ status: 0, json: { equal: true } });
+    // Nothing was ever writable.
+    const shown = await dray(['volume', 'show', 'disks:large2', '--json'], env());
+    expect(shown.stdout).toContain('"neverWritten": true');
+    expect(await leftovers()).toEqual([]);
+  });
+});
+
+/** Pid of the lanes' program that holds the lock. */
+function readerOf(lock: string): number | undefined {
+  try {
+    const { ino } = statSync(lock);
+    const line = readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .map((text) => text.trim().split(/\s+/))
+      .find((words) => words[1] === 'FLOCK' && words[5]?.endsWith(`:${ino}`));
+    const pid = Number(line?.[4]);
+    if (!(pid > 0)) return undefined;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lanes/main') ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

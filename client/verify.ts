@@ -23,7 +23,7 @@ export function addVerifyCommand(program: Command): void {
     .command('verify')
     .argument('<source>', 'backend:id')
     .argument('<destination>', 'backend:id of a volume that is at least as large')
-    .description('compare two volumes, both attached read-only; ends with 6 where they differ')
+    .description('compare two volumes, both attached read-only; ends with 7 where they differ')
     .option('--host <id>', 'the host that attaches both and reads (default: this host)')
     .option('--detach', 'do not wait for the end')
     .action(

@@ -70,10 +70,7 @@ export async function takingBack<T>(
   act: OnHost<T>,
   how: { leave?: Leave; conclude?: (result: T) => Promise<T> } = {},
 ): Promise<T> {
-  const {
-    leave = (error) => leaveToMove(run, error),
-    conclude = (result) => Promise.resolve(result),
-  } = how;
+  const leave = how.leave ?? ((error: unknown) => leaveToMove(run, error));
   run.enter('preparing');
   let ended: { result: T } | { fault: Fault };
   try {
@@ -83,7 +80,9 @@ export async function takingBack<T>(
   }
   run.enter('detaching', 'fault' in ended ? ended.fault : undefined);
   await run.undo.unwind();
-  if ('result' in ended) ended = { result: await conclude(ended.result) };
+  if ('result' in ended && how.conclude !== undefined) {
+    ended = { result: await how.conclude(ended.result) };
+  }
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if ('fault' in ended) return endAs(run, ended.fault);
   run.enter('done');

@@ -33,7 +33,8 @@ export function commandsPage(): string {
     '| 3 | waits for a decision |',
     '| 4 | cancelled |',
     '| 5 | Temporal cannot be reached |',
-    '| 6 | `dray verify`: the volumes differ |',
+    '| 6 | the copy is done, but a part of its source could not be read |',
+    '| 7 | `dray verify`: the volumes differ |',
     ...section(program, 'dray'),
     '',
   ].join('\n');

@@ -87,6 +87,8 @@ export type CopyPlan = {
   zeros: Reasoned<ZeroHandling>;
   /** Default `fail`. */
   onReadError?: OnReadError;
+  /** Left out by the benchmark alone, to measure what they cost. */
+  digests?: false;
   throttle: Reasoned<ThrottleKind>;
   bytesPerSecond?: number;
   ionice?: IoPriority;
@@ -175,6 +177,8 @@ export type CopyResult = {
   bytesRepaired: number;
   /** A byte a chunk, see CHUNK_STATES and CHUNK_REPEATED: deflated (RFC 1951), in base64. */
   chunkStates: string;
+  /** As that of VerifyResult; empty where a chunk has no digest yet. */
+  digestsRoot: string;
   /** Through every attempt, oldest first, at most CURVE_POINTS of them. */
   curve: CurvePoint[];
   /** Where the source could not be read and the destination has zeros instead, merged. */

@@ -143,6 +143,21 @@ export class ChunkMap {
     await this.#change(done, (before, { digest }) => ({ flags: before | LATE | DIGESTED, digest }));
   }
 
+  /** Whether there is a digest of every chunk. */
+  get isComplete(): boolean {
+    for (let at = 0; at < this.records.length; at += RECORD_BYTES) {
+      if (((this.records[at] ?? 0) & DIGESTED) === 0) return false;
+    }
+    return true;
+  }
+
+  /** The whole chunks that a range has a part of. */
+  overlapping({ offset, length }: ByteRange): ByteRange[] {
+    const first = this.#indexOf(offset);
+    const count = this.#indexOf(offset + length - 1) - first + 1;
+    return Array.from({ length: count }, (_, i) => chunkAt(this.grid, first + i));
+  }
+
   /** Whole chunks that are copied once more: nothing that was known of them holds. */
   async repeat(chunks: readonly ByteRange[]): Promise<void> {
     await this.#change(chunks, () => ({ flags: CHUNK_REPEATED, digest: undefined }));

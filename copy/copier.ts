@@ -202,6 +202,7 @@ async function resultOf(
   return {
     ...{ bytes, seconds, mbPerSecond, attempts, bytesCopiedAgain, bytesRepaired, chunkStates },
     ...{ curve: curve.points, unreadable },
+    digestsRoot: journal.chunks.isComplete ? journal.chunks.root : '',
     ...counts,
     ...lanes,
   };

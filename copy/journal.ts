@@ -109,7 +109,9 @@ export class Journal {
       bytesRepaired: this.current.bytesRepaired + sumBytes(differing),
       differing: [],
     });
-    await this.chunks.repeat(differing);
+    const doubtful = doubted === undefined || again === 0 ? [] : this.chunks.overlapping(doubted);
+    const missing = doubtful.filter((chunk) => missingBytes(flushed, chunk) > 0);
+    await this.chunks.repeat([...differing, ...missing]);
   }
 
   /**

@@ -4,7 +4,7 @@ import type { ReadPlan } from '../contract/verify.ts';
 import type { Role, VolumeRef } from '../contract/volume.ts';
 import { wholePages } from './lanes/alignment.ts';
 import type { LaneLimits } from './lanes/climb.ts';
-import { FUSE_REQUEST_BYTES, isFuseFile } from './probe.ts';
+import { FUSE_REQUEST_BYTES, isQemuExport } from './probe.ts';
 
 /** The most lanes of one copy, as configured: on this host, and with a backend of this name. */
 export type ConfiguredLanes = { lanes: number; lanesOf: Readonly<Record<string, number>> };
@@ -69,8 +69,8 @@ export async function chooseMaxRequestBytes(
   const { blockBytes, chunkBytes, minRequestBytes, maxLanes } = sizes;
   if (minRequestBytes === blockBytes) return { value: blockBytes, because: 'asked for' };
   const longest = longestOf(maxLanes.value, chunkBytes);
-  if (!isDirect || !(await isFuseFile(destination, 'destination'))) return longest;
-  const because = 'a FUSE file takes longer direct writes apart';
+  if (!isDirect || !(await isQemuExport(destination, 'destination'))) return longest;
+  const because = "qemu's FUSE export mixes up longer direct writes";
   return least([{ value: FUSE_REQUEST_BYTES, because }, longest]);
 }
 

@@ -55,12 +55,25 @@ const FUSE_TYPE = '65735546';
 /** The longest direct write that the kernel sends to a FUSE server as one request (256 pages). */
 export const FUSE_REQUEST_BYTES = 2 ** 20;
 
-/** @throws DeviceLost */
-export async function isFuseFile(device: Device, role: Role): Promise<boolean> {
-  const args = ['--file-system', '--format=%t', '--', device.path];
-  const found = await runTool('stat', args, { timeoutSeconds: READ_SECONDS });
-  if (found.status !== 0) throw deviceLost(role, device, found.stderr.trim());
-  return found.stdout.trim() === FUSE_TYPE;
+/** FUSE_ROOT_ID: qemu's export is a mount whose root is the file itself. */
+const ROOT_INODE = '1';
+
+/**
+ * Whether a file is one that qemu-storage-daemon exports by FUSE. The kernel sends a direct write of
+ * more than FUSE_REQUEST_BYTES as several requests at once, and qemu (seen with 7.2) reads the
+ * second one into the buffer it still writes from, so that other data arrive than were sent.
+ * @throws DeviceLost
+ */
+export async function isQemuExport(device: Device, role: Role): Promise<boolean> {
+  const stat = async (...args: string[]): Promise<string> => {
+    const found = await runTool('stat', [...args, '--', device.path], {
+      timeoutSeconds: READ_SECONDS,
+    });
+    if (found.status !== 0) throw deviceLost(role, device, found.stderr.trim());
+    return found.stdout.trim();
+  };
+  if ((await stat('--file-system', '--format=%t')) !== FUSE_TYPE) return false;
+  return (await stat('--format=%i')) === ROOT_INODE;
 }
 
 /** The last request of a copy, and the second one, which shows whether all offsets are aligned. */
@@ -75,9 +88,8 @@ function tellingBlocks(bytes: number, blockBytes: number): { offset: number; len
  * (check_for_odirect_support) truncates or creates the destination; this one only reads: the same
  * alignment rules hold for reads, and dd itself drops O_DIRECT for a shorter last write.
  *
- * Never for long writes to a FUSE file: the kernel sends a direct one as several requests at once,
- * and qemu-storage-daemon (seen with 7.2) reads a second one into the buffer it still writes from,
- * so that other data arrive than were sent. Through the page cache they go one after the other.
+ * Never for long writes to what qemu exports (see isQemuExport): through the page cache they go one
+ * after the other.
  * @throws DeviceLost, ToolMissing
  */
 export async function probeDirect(
@@ -87,8 +99,8 @@ export async function probeDirect(
   blockBytes: number,
 ): Promise<Reasoned<boolean>> {
   const isLongWrite = role === 'destination' && blockBytes > FUSE_REQUEST_BYTES;
-  if (isLongWrite && (await isFuseFile(device, role))) {
-    const because = `a FUSE file takes direct writes of at most ${FUSE_REQUEST_BYTES} bytes safely`;
+  if (isLongWrite && (await isQemuExport(device, role))) {
+    const because = `qemu's FUSE export mixes up direct writes above ${FUSE_REQUEST_BYTES} bytes`;
     return { value: false, because };
   }
   if (bytes === 0) return { value: false, because: 'it is shorter than a page' };

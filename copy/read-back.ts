@@ -93,7 +93,7 @@ function jobOf({ plan }: ReadBack, range: ByteRange, reads: Role[]): LaneJob {
     reads,
     range,
     chunkBytes: plan.chunkBytes,
-    requestBytes: REQUEST_BYTES,
+    digests: true,
     limits: readLimits(plan),
     windowBytes: Number.MAX_SAFE_INTEGER,
     direct: directEnds(plan),

@@ -58,7 +58,7 @@ function certifiedOf(run: Run, report: CopyReport): Certified {
     },
     chunks: {
       chunkBytes: plan.chunkBytes,
-      digestsRoot: verified.digestsRoot,
+      digestsRoot: verified.digestsRoot || copied.digestsRoot,
       bytesDigestedLate: verified.bytesDigestedLate,
       states: copied.chunkStates,
     },

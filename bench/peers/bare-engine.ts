@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { CopyOptions } from '../../contract/copy.ts';
+import type { CopyOptions, CopyPlan } from '../../contract/copy.ts';
 import type * as Limits from '../../contract/limits.ts';
 import type * as Copier from '../../copy/copier.ts';
 import type { DataRun } from '../../copy/data-run.ts';
@@ -26,6 +26,7 @@ export type BareCopy = {
   sizeBytes: number;
   readsAsZeros: boolean;
   options: CopyOptions;
+  digests: boolean;
   /** The most of them. */
   lanes: number;
 };
@@ -57,7 +58,7 @@ const volumes = {
 const quiet = (): void => undefined;
 
 const [startedAt, cpuBefore] = [performance.now(), process.cpuUsage()];
-const plan = await planCopy({
+const planned = await planCopy({
   ends,
   volumes,
   destinationReadsAsZeros: readsAsZeros,
@@ -65,6 +66,7 @@ const plan = await planCopy({
   options,
   host: { lanes, lanesOf: {} },
 });
+const plan: CopyPlan = job.digests ? planned : { ...planned, digests: false };
 const run: DataRun = {
   state: { hostId: HOST, epoch, dirs },
   copyId: HOST,

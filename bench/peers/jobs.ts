@@ -35,11 +35,17 @@ export function jobsFor(stage: Stage, { storage, content }: Pair): Job[] {
   }));
   // A volume that was ever written is copied to with its zeros, and 1 TiB of them would not fit.
   const hasWhole = (storage === 'file' || storage === 'iscsi') && content === 'dense';
-  const whole = (hasWhole ? VARIANTS : []).map((variant): Job => ({
-    tool: `dray copy, ${variant.name}`,
-    kind: 'whole',
-    isDirect: true,
-    measure: () => timeWholeCopy(stage, storage as 'file' | 'iscsi', variant),
-  }));
+  const whole = (hasWhole ? VARIANTS : []).flatMap(({ name, flags }): Job[] =>
+    flags === undefined
+      ? []
+      : [
+          {
+            tool: `dray copy, ${name}`,
+            kind: 'whole',
+            isDirect: true,
+            measure: () => timeWholeCopy(stage, storage as 'file' | 'iscsi', flags),
+          },
+        ],
+  );
   return [...peers, ...bare, ...whole];
 }

@@ -69,7 +69,7 @@ export async function measureKill(stage: Stage, sizeBytes: number): Promise<Kill
     await fillSource(files.source, 'dense', sizeBytes, sizeBytes);
     await makeNew(files.destination, sizeBytes);
     await rm(bareState(stage), { recursive: true, force: true });
-    const argv = bareEngine(stage, pair, { engine: 'direct' });
+    const argv = bareEngine(stage, pair, { options: { engine: 'direct' } });
     const traces = ['first', 'second'].map((name) => join(stage.directory, `${name}.trace`));
     const [before, after] = traces as [string, string];
     await runAndKill(before, argv, pair);

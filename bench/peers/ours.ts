@@ -10,7 +10,14 @@ import { runLimited } from './run-tool.ts';
 import type { Pair } from './storages.ts';
 
 /** One way to copy with Drayage: the bare engine's options, and those of the whole command. */
-export type Variant = { name: string; options: CopyOptions; flags: string[] };
+export type Variant = {
+  name: string;
+  options: CopyOptions;
+  /** Missing where there is no such command. */
+  flags?: string[];
+  /** Default: true. */
+  digests?: boolean;
+};
 
 /** What the targets are about. */
 export const JUDGED = 'engine direct';
@@ -20,6 +27,7 @@ export const UNDIGESTED = 'engine direct without digests';
 export const VARIANTS: readonly Variant[] = [
   { name: 'engine dd', options: { engine: 'dd' }, flags: ['--engine', 'dd'] },
   { name: JUDGED, options: { engine: 'direct' }, flags: ['--engine', 'direct'] },
+  { name: UNDIGESTED, options: { engine: 'direct' }, digests: false },
   {
     name: 'engine direct, verify written',
     options: { engine: 'direct', verify: 'written' },
@@ -30,7 +38,11 @@ export const VARIANTS: readonly Variant[] = [
 const PROGRAM = join(import.meta.dirname, 'bare-engine.ts');
 
 /** argv of the bare engine. */
-export function bareEngine(stage: Stage, pair: Pair, options: CopyOptions): string[] {
+export function bareEngine(
+  stage: Stage,
+  pair: Pair,
+  { options, digests = true }: Pick<Variant, 'options' | 'digests'>,
+): string[] {
   const job: BareCopy = {
     dist: stage.programs.dist,
     stateDirectory: bareState(stage),
@@ -39,6 +51,7 @@ export function bareEngine(stage: Stage, pair: Pair, options: CopyOptions): stri
     sizeBytes: pair.sizeBytes,
     readsAsZeros: pair.content !== 'dense',
     options,
+    digests,
     lanes: stage.config.copy.lanes,
   };
   const loader = import.meta.resolve('tsx');
@@ -52,18 +65,18 @@ export const bareState = (stage: Stage): string => join(stage.directory, 'bare-s
 export async function timeBareEngine(
   stage: Stage,
   pair: Pair,
-  { options }: Variant,
+  variant: Variant,
   seconds: number,
 ): Promise<Cost> {
   await rm(bareState(stage), { recursive: true, force: true });
-  return JSON.parse(await runLimited(bareEngine(stage, pair, options), seconds)) as Cost;
+  return JSON.parse(await runLimited(bareEngine(stage, pair, variant), seconds)) as Cost;
 }
 
 /** The command as its user waits for it; CPU is the command's and the worker's. */
 export async function timeWholeCopy(
   stage: Stage,
   storage: Storage,
-  { flags }: Variant,
+  flags: string[],
 ): Promise<Cost> {
   const worker = cpuOf(stage.worker.pid);
   const { cpuSeconds, seconds } = await costOf(() => timeDrayCopy(stage, storage, flags));

@@ -31,7 +31,9 @@ function commandLines(): string {
     close: () => Promise.resolve(),
   };
   const lines = TOOLS.flatMap(({ commands }) => commands(pair).map((argv) => argv.join(' ')));
-  const ours = VARIANTS.map(({ flags }) => `dray copy SOURCE DESTINATION ${flags.join(' ')}`);
+  const ours = VARIANTS.flatMap(({ flags }) =>
+    flags === undefined ? [] : [`dray copy SOURCE DESTINATION ${flags.join(' ')}`],
+  );
   return [...lines, ...ours].join('\n');
 }
 

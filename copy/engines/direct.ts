@@ -30,7 +30,7 @@ export const directEngine: Engine = {
       reads: [],
       range,
       chunkBytes: plan.chunkBytes,
-      requestBytes: plan.blockBytes,
+      digests: plan.digests ?? true,
       limits: copyLimits(plan),
       windowBytes: plan.rangeBytes,
       direct: directEnds(plan),

@@ -15,7 +15,9 @@ export type Seen = {
   isHeldBack: boolean;
 };
 
+/** Where a climb starts: long requests cost little, and on slow storage they are what counts. */
 const FIRST_LANES = 2;
+const FIRST_REQUEST_BYTES = 4 * 2 ** 20;
 /** One measurement: at least so long, and so many requests of each lane. */
 const INTERVAL_MILLISECONDS = 400;
 const INTERVAL_REQUESTS = 4;
@@ -29,7 +31,7 @@ const FIRST_REST_MILLISECONDS = 10_000;
 const LONGEST_REST_MILLISECONDS = 60_000;
 
 /** In the order in which they are tried; each with the one that takes it back. */
-const MOVES = ['moreLanes', 'longerRequests', 'fewerLanes', 'shorterRequests'] as const;
+const MOVES = ['longerRequests', 'moreLanes', 'fewerLanes', 'shorterRequests'] as const;
 type Move = (typeof MOVES)[number];
 const BACK: Record<Move, Move> = {
   moreLanes: 'fewerLanes',
@@ -67,7 +69,7 @@ export class Climb {
   #rate: number | undefined;
   #trying: { move: Move; setting: LaneSetting } | undefined;
   /** Not known yet to gain nothing. From a low start the way is up, at first. */
-  #open = new Set<Move>(['moreLanes', 'longerRequests']);
+  #open = new Set<Move>(['longerRequests', 'moreLanes']);
   #hasGained = false;
   #rest = { from: 0, milliseconds: 0 };
   /** Where the measurement in progress began, and how often it is extended. */
@@ -75,11 +77,10 @@ export class Climb {
   #isClose = false;
   #isDoubtful = false;
 
-  constructor(
-    private readonly limits: LaneLimits,
-    firstRequestBytes: number,
-  ) {
-    const requestBytes = Math.min(firstRequestBytes, limits.maxRequestBytes);
+  constructor(private readonly limits: LaneLimits) {
+    const { minRequestBytes, maxRequestBytes } = limits;
+    const longest = Math.min(FIRST_REQUEST_BYTES, maxRequestBytes);
+    const requestBytes = Math.max(minRequestBytes, longest);
     this.#base = { lanes: Math.min(FIRST_LANES, limits.maxLanes), requestBytes };
   }
 

@@ -18,8 +18,8 @@ export type LaneJob = {
   range: ByteRange;
   /** Bytes that one lane works on at a time. */
   chunkBytes: number;
-  /** Bytes of the first requests. */
-  requestBytes: number;
+  /** Of `copy`: whether chunks are digested as they are read. */
+  digests: boolean;
   /** What its lanes stay within while they adapt. */
   limits: LaneLimits;
   /** No chunk is begun that ends further behind what is recorded as done. Unit: bytes. */

@@ -82,7 +82,7 @@ function readRequest(request: ByteRange, found: ByteRange | undefined): Read {
  * `zeroed` with nothing done: its zeros are written only once something else is found.
  */
 function copyChunk(chunk: Chunk): ChunkDone {
-  const digest = new ChunkDigest();
+  const digest = job.digests ? new ChunkDigest() : undefined;
   const counts = { ...NOTHING_COUNTED };
   let unreadable: ByteRange[] = [];
   let [moved, done] = [0, 0];
@@ -103,7 +103,7 @@ function copyChunk(chunk: Chunk): ChunkDone {
     const isSkipped = zero && chunk.zeros === 'skip';
     const isZeroed = zero && chunk.zeros === 'discard' && counts.bytesWritten === 0;
     if (found === undefined && !isSkipped && !isZeroed && !gate.pass(length)) break;
-    digest.update(bytes, zero);
+    digest?.update(bytes, zero);
     done += length;
     if (isSkipped) {
       counts.bytesSkipped += length;
@@ -124,7 +124,7 @@ function copyChunk(chunk: Chunk): ChunkDone {
   const written: ChunkState = counts.bytesSkipped === done ? 'skipped' : 'copied';
   const readable = counts.bytesZeroed > 0 ? 'zeroed' : written;
   const state: ChunkState = unreadable.length > 0 ? 'unreadable' : readable;
-  const digests = { source: digest.end() };
+  const digests = digest === undefined ? {} : { source: digest.end() };
   const copied = { state, counts, moved, unreadable };
   return { offset: chunk.offset, length: done, digests, copied };
 }

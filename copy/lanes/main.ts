@@ -30,7 +30,7 @@ const FLUSH_MILLISECONDS = 1000;
 
 const job = JSON.parse(process.argv[2] ?? '') as LaneJob;
 const gate = new Gate();
-const climb = new Climb(job.limits, job.requestBytes);
+const climb = new Climb(job.limits);
 
 const tell = (told: Told): Promise<void> =>
   new Promise((resolve) => process.send?.(told, () => resolve()));

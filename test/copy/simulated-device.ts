@@ -37,9 +37,9 @@ export class SimulatedCopy {
   #seed = 1;
   #lanes: Lane[] = [];
 
-  constructor(traits: Traits, limits: LaneLimits, requestBytes = 2 ** 20) {
+  constructor(traits: Traits, limits: LaneLimits) {
     this.traits = traits;
-    this.climb = new Climb(limits, requestBytes);
+    this.climb = new Climb(limits);
   }
 
   /** Bytes a ms of what is moved in this many seconds from now on. */

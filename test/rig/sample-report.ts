@@ -31,7 +31,7 @@ export async function sampleReport(
     } as CopyPlan,
     copied: {
       ...{ bytes: 2 ** 30, seconds: 2, mbPerSecond: 512, attempts: 2 },
-      ...{ bytesCopiedAgain: 4096, bytesRepaired: 0, chunkStates, unreadable: [] },
+      ...{ bytesCopiedAgain: 4096, bytesRepaired: 0, chunkStates, unreadable: [], digestsRoot: '' },
       curve: [
         [1000, 2 ** 29],
         [2000, 2 ** 30],

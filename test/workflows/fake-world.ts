@@ -221,7 +221,15 @@ export class FakeWorld {
       this.copierAlive = false;
       const again = { attempts: 1, bytesCopiedAgain: 0, bytesRepaired: 0, unreadable: [] };
       const curve: [number, number][] = [[1000, GIB]];
-      return { bytes: GIB, seconds: 1, mbPerSecond: 1024, ...again, chunkStates, curve };
+      return {
+        bytes: GIB,
+        seconds: 1,
+        mbPerSecond: 1024,
+        ...again,
+        chunkStates,
+        curve,
+        digestsRoot: '',
+      };
     },
     compareVolumes: ({ attachments }) =>
       this.#step('compareVolumes', () => {

@@ -47,7 +47,7 @@ fault(
   },
 );
 
-const COMPARES = '"work":"compare"';
+const COMPARES = '"work":"digest"';
 for (const victim of ['worker', 'reader'] as const) {
   fault(
     {

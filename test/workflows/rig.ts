@@ -60,11 +60,20 @@ function inWorldOf(
   );
 }
 
+/** The SDK gives a server 5 s to start, which a busy machine does not always keep to. */
+async function createPatiently(path: string, tries = 3): Promise<TestWorkflowEnvironment> {
+  const server = { executable: { type: 'existing-path', path } } as const;
+  try {
+    return await TestWorkflowEnvironment.createTimeSkipping({ server });
+  } catch (error) {
+    if (tries === 1) throw error;
+    return createPatiently(path, tries - 1);
+  }
+}
+
 async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
   const path = await locateTimeSkippingServer();
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-  });
+  const env = await createPatiently(path);
   await env.connection.operatorService.addSearchAttributes({
     namespace: env.namespace ?? 'default',
     searchAttributes: Object.fromEntries(

@@ -22,6 +22,9 @@ export async function claimOf({ dirs }: HostState, attachment: Attachment): Prom
   });
 }
 
+/** What is read of them: the destination, and a source if there is one. */
+export type ClaimedToRead = Partial<ClaimedPair> & Pick<ClaimedPair, 'destination'>;
+
 /** @throws DeviceLost for the one that this host does not hold */
 export async function assertClaimed(
   state: HostState,

@@ -12,7 +12,7 @@ import type {
   VerifyProgress,
   VerifyResult,
 } from '../contract/copy.ts';
-import type { Comparison, ReadPlan } from '../contract/verify.ts';
+import type { CertifiedBytes, Comparison, ReadEnds, ReadPlan } from '../contract/verify.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import { runCompare } from '../copy/compare.ts';
 import { CopyPaused, runCopy } from '../copy/copier.ts';
@@ -20,7 +20,7 @@ import type { DataRun } from '../copy/data-run.ts';
 import type { HostCopySettings } from '../copy/plan.ts';
 import { runVerify } from '../copy/verify.ts';
 import { limitAt } from '../system/config/timetable.ts';
-import { assertClaimed, type ClaimedPair } from './claimed.ts';
+import { assertClaimed, type ClaimedPair, type ClaimedToRead } from './claimed.ts';
 import { type HostContext, runIdOf } from './context.ts';
 
 export type CopyDataInput = {
@@ -37,7 +37,13 @@ export type CopyDataInput = {
 };
 
 /** As for a copy, of what only reads. */
-export type CompareInput = Omit<CopyDataInput, 'plan' | 'control' | 'from'> & { plan: ReadPlan };
+export type CompareInput = Pick<CopyDataInput, 'copyId' | 'limits'> & {
+  plan: ReadPlan;
+  ends: ReadEnds;
+  attachments: ClaimedToRead;
+  /** Instead of a source. */
+  certificate?: CertifiedBytes;
+};
 
 export type VerifyCopyInput = Omit<CopyDataInput, 'control' | 'from'> & {
   mode: Exclude<VerifyMode, 'off'>;
@@ -79,7 +85,7 @@ function reservationOf({ id, exported }: Attachment): string {
 /** What all data steps work with; `token` names this attempt and no other. */
 function attemptAt<I extends CompareInput>(host: HostContext, input: I): I & Attempt {
   const { info, cancellationSignal: signal } = Context.current();
-  const { source, destination } = input.attachments;
+  const { destination, source = destination } = input.attachments;
   const { state, log } = host;
   return {
     ...input,

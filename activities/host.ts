@@ -10,7 +10,7 @@ import type { Certificate, Certified } from '../contract/certificate.ts';
 import type { CopyControl } from '../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
-import type { ReadPlan } from '../contract/verify.ts';
+import type { CertifiedBytes, ReadPlan } from '../contract/verify.ts';
 import type { Undone, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { assertUnused } from '../connectors/device-use.ts';
@@ -21,8 +21,17 @@ import { planRead } from '../copy/plan-read.ts';
 import { readClaim, removeClaim, writeClaim } from '../system/claims.ts';
 import { signCertificate, signingKey } from '../system/config/signing.ts';
 import { unsealConnection } from '../system/seal.ts';
-import { assertClaimed, claimOf, type ClaimedPair } from './claimed.ts';
+import { assertClaimed, claimOf, type ClaimedPair, type ClaimedToRead } from './claimed.ts';
 import { type HostContext, runIdOf } from './context.ts';
+
+/** Two volumes, or one and what a certificate says of it; the attachments are those of the ends. */
+export type PlanReadInput =
+  | { ends: CopyEnds; attachments: ClaimedPair }
+  | {
+      ends: Pick<CopyEnds, 'destination'>;
+      attachments: ClaimedToRead;
+      certificate: CertifiedBytes;
+    };
 
 /** The steps on `host/<id>`: attach, detach, plan and fence. */
 export function createHostActivities(host: HostContext) {
@@ -132,12 +141,16 @@ export function createHostActivities(host: HostContext) {
       return signCertificate(await signingKey(keys), certified);
     },
 
-    async planRead(input: { ends: CopyEnds; attachments: ClaimedPair }): Promise<ReadPlan> {
-      const { attachments, ends } = input;
+    async planRead(input: PlanReadInput): Promise<ReadPlan> {
+      const { attachments } = input;
       await assertClaimed(host.state, attachments);
-      const { source, destination } = attachments;
-      const volumes = { source: source.volume, destination: destination.volume };
-      return planRead({ ends, volumes, host: host.copy });
+      const { copy } = host;
+      const destination = attachments.destination.volume;
+      if ('certificate' in input) {
+        return planRead({ ...input, volumes: { destination }, host: copy });
+      }
+      const volumes = { source: input.attachments.source.volume, destination };
+      return planRead({ ...input, volumes, host: copy });
     },
 
     /** The copier of this copy alone: one of another copy of the same volume is not ours. */

@@ -50,7 +50,7 @@ const certified = z.object({
     zeroed: bytes.optional(),
   }),
   chunks: z.object({
-    chunkBytes: bytes,
+    chunkBytes: z.int().min(1),
     /** Root of the hash tree over the chunks' SHA-256 digests, hexadecimal; empty: none. */
     digestsRoot: z.string(),
     /** Bytes whose digest was taken from the source only after they were copied. */

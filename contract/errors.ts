@@ -363,6 +363,16 @@ export const catalogue = {
     sentence: 'the certificate is not valid: {because}',
     whatToDo: 'Do not rely on it. Take it anew with `dray report --json` from the copy itself.',
   },
+  CertificateTooLarge: {
+    class: 'user',
+    sentence: 'volume {volume} has {volumeBytes} bytes, the certificate is of {bytesTotal}',
+    whatToDo: 'Compare it with the certificate of a copy that was made onto this volume.',
+  },
+  CertificateUnusable: {
+    class: 'user',
+    sentence: 'nothing can be compared with the certificate: {because}',
+    whatToDo: 'Compare the volume with another volume instead.',
+  },
   MoveImpossible: {
     class: 'user',
     sentence: 'the copy cannot go on on {host}, since something on the former host is still held',

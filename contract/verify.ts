@@ -2,11 +2,23 @@ import type { ByteRange, CopyEnds, CopyPlan, Held } from './copy.ts';
 import type { TimeLimits } from './limits.ts';
 import type { VolumeRef } from './volume.ts';
 
-/** What the argument of the workflow `verifyVolumes` compares a volume with. */
-export type VerifyInput = {
-  /** The volume of which all bytes are read that the source has. */
+/** What a certificate, whose signature was found to be valid, says of a copy's bytes. */
+export type CertifiedBytes = {
+  bytesTotal: number;
+  /** Bytes of a chunk, and the root of the hash tree over the digests of all, hexadecimal. */
+  chunkBytes: number;
+  digestsRoot: string;
+  /** Who signed it; `isOwn`: with the key of the host on which the comparison was asked for. */
+  signer: { keyId: string; isOwn: boolean };
+};
+
+/** What a volume is compared with. */
+export type Against = { source: VolumeRef } | { certificate: CertifiedBytes };
+
+/** The argument of the workflow `verifyVolumes`. */
+export type VerifyInput = Against & {
+  /** The volume of which all bytes are read that the other side has. */
   destination: VolumeRef;
-  source: VolumeRef;
   /** Host id of the mover that attaches both and reads. */
   host: string;
   limits: TimeLimits;
@@ -26,22 +38,25 @@ export type ReadPlan = Pick<
   | 'destinationDirect'
 >;
 
-/** The ends that are there to be read. */
+/** The ends that are there to be read; a certificate has none. */
 export type ReadEnds = Partial<CopyEnds>;
 
 /** Result of compareVolumes. */
 export type Comparison = {
   equal: boolean;
-  /** The source's size: what a larger destination has behind it is not read. */
+  /** The source's size, or the certified one: what a larger destination has behind is not read. */
   bytesCompared: number;
   /** Since the first attempt began. */
   seconds: number;
-  /** Where they differ, in whole chunks, merged: the first of them, at most DIFFERENCES_TOLD. */
+  /**
+   * Where they differ, in whole chunks, merged: the first of them, at most DIFFERENCES_TOLD. A
+   * certificate has one root and tells no place.
+   */
   differing: ByteRange[];
   /** How many such ranges there are, and the bytes of their chunks. */
   rangesDiffering: number;
   bytesDiffering: number;
-  /** Root of the hash tree over the digests of the source's chunks, see ChunkMap; hexadecimal. */
+  /** Root of the hash tree over the digests of what was read, of two volumes the source's. */
   digestsRoot: string;
 };
 
@@ -49,11 +64,10 @@ export type Comparison = {
 export const DIFFERENCES_TOLD = 1000;
 
 /** How a comparison ended; the workflow's result. That they differ is one, and no failure. */
-export type VerifyReport = Comparison & {
-  mode: 'volumes';
-  source: VolumeRef;
-  destination: VolumeRef;
-  host: string;
-  plan: ReadPlan;
-  held: Held[];
-};
+export type VerifyReport = Comparison &
+  Against & {
+    destination: VolumeRef;
+    host: string;
+    plan: ReadPlan;
+    held: Held[];
+  };

@@ -145,10 +145,15 @@ export class ChunkMap {
 
   /** Whether there is a digest of every chunk. */
   get isComplete(): boolean {
-    for (let at = 0; at < this.records.length; at += RECORD_BYTES) {
-      if (((this.records[at] ?? 0) & DIGESTED) === 0) return false;
+    return this.undigested().next().done === true;
+  }
+
+  /** The chunks that have no digest. */
+  *undigested(): Generator<ByteRange> {
+    for (let index = 0; index < this.records.length / RECORD_BYTES; index += 1) {
+      const flags = this.records[index * RECORD_BYTES] ?? 0;
+      if ((flags & DIGESTED) === 0) yield chunkAt(this.grid, index);
     }
-    return true;
   }
 
   /** The whole chunks that a range has a part of. */

@@ -21,12 +21,11 @@ function least(most: readonly Reasoned<number>[]): Reasoned<number> {
 
 export function configuredLanes(
   { lanes, lanesOf }: ConfiguredLanes,
-  volumes: Record<Role, VolumeRef>,
+  volumes: Partial<Record<Role, VolumeRef>>,
 ): Reasoned<number> {
-  const backends = [volumes.source.backend, volumes.destination.backend];
   return least([
     { value: lanes, because: 'as many as this host allows' },
-    ...backends.map((name) => {
+    ...Object.values(volumes).map(({ backend: name }) => {
       return { value: lanesOf[name] ?? lanes, because: `as many as backend ${name} allows` };
     }),
   ]);

@@ -14,7 +14,7 @@ import { required } from './steps.ts';
 /** Both volumes as their backends describe them. */
 export type Found = Record<Role, Volume>;
 
-function describeVolume(run: Run, role: Role, volume: VolumeRef): Promise<Volume> {
+export function describeVolume(run: Run, role: Role, volume: VolumeRef): Promise<Volume> {
   const about = formatVolume(volume);
   return required(run, backendOf(volume), { name: `${role}.describeVolume`, about }, (backend) =>
     backend.describeVolume(volume),

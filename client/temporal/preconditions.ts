@@ -40,9 +40,10 @@ export async function assertKnownHost(
 export async function assertKnown(
   client: Client,
   config: Config,
-  { source, destination, host }: { source: VolumeRef; destination: VolumeRef; host: string },
+  volumes: readonly VolumeRef[],
+  host: string,
 ): Promise<void> {
-  const names = new Set([source.backend, destination.backend]);
+  const names = new Set(volumes.map(({ backend }) => backend));
   const waits: string[] = [];
   for (const name of names) {
     if (!(await assertKnownBackend(client, config, name))) waits.push(backendQueue(name));

@@ -18,7 +18,7 @@ export async function startCopy(
   config: Config,
   input: CopyInput,
 ): Promise<{ workflowId: string; runId: string }> {
-  await assertKnown(client, config, input);
+  await assertKnown(client, config, [input.source, input.destination], input.host);
   const [source, destination] = [formatVolume(input.source), formatVolume(input.destination)];
   const workflowId = copyWorkflowId(input.source);
   try {

@@ -18,9 +18,12 @@ export async function startVerify(
   config: Config,
   input: VerifyInput,
 ): Promise<{ workflowId: string; runId: string }> {
-  await assertKnown(client, config, input);
   const { host } = input;
-  const [source, destination] = [formatVolume(input.source), formatVolume(input.destination)];
+  const sources = 'source' in input ? [input.source] : [];
+  await assertKnown(client, config, [...sources, input.destination], host);
+  const destination = formatVolume(input.destination);
+  const [source] = sources.map(formatVolume);
+  const against = source ?? 'a certificate';
   const workflowId = verifyWorkflowId(input.destination);
   try {
     const handle = await client.workflow.start(WORKFLOWS.verifyVolumes, {
@@ -29,15 +32,15 @@ export async function startVerify(
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `verify ${destination} against ${source} on ${host}`,
+      staticSummary: `verify ${destination} against ${against} on ${host}`,
       staticDetails: [
-        `Compares \`${destination}\` with \`${source}\`, attached read-only on host \`${host}\`.`,
-        'Cancel it to detach both; do not terminate it.',
+        `Compares \`${destination}\` with \`${against}\`, attached read-only on host \`${host}\`.`,
+        'Cancel it to detach what is attached; do not terminate it.',
       ].join('\n\n'),
       typedSearchAttributes: [
         { key: searchAttributes.phase, value: 'preparing' },
         { key: searchAttributes.host, value: host },
-        { key: searchAttributes.source, value: source },
+        ...(source === undefined ? [] : [{ key: searchAttributes.source, value: source }]),
         { key: searchAttributes.destination, value: destination },
         { key: searchAttributes.needsDecision, value: false },
       ],

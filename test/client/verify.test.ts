@@ -61,6 +61,7 @@ beforeAll(async () => {
   for (const [id, size] of [
     ['a', '8MiB'],
     ['b', '12MiB'],
+    ['c', '10MiB'],
     ['large1', '4GiB'],
     ['large2', '4GiB'],
   ]) {
@@ -101,6 +102,29 @@ describe('dray verify', () => {
     const listed = await dray(['list', '--json'], env());
     expect(listed.stdout).toContain('verify/disks:b');
     expect((await dray(['show', 'verify/disks:b'], env())).stdout).toContain('DIFFERENT');
+    expect(await leftovers()).toEqual([]);
+  });
+
+  it('compares a volume with the certificate of its copy', async () => {
+    await dray(['copy', 'disks:a', 'disks:c', '--verify', 'off'], env());
+    const { stdout } = await dray(['report', 'disks:a', '--json'], env());
+    const file = join(directory, 'certificate.json');
+    await writeFile(file, stdout);
+    const equal = await verify(file, 'disks:c');
+    expect(equal.status).toBe(0);
+    expect(equal.json).toMatchObject({ equal: true, certificate: { signer: { isOwn: true } } });
+
+    await writeFile(file, stdout.replace('"total": ', '"total": 1'));
+    const changed = await verify(file, 'disks:c');
+    expect([changed.status, changed.json.error.code]).toEqual([1, 'CertificateInvalid']);
+    const missing = await verify(join(directory, 'nothing.json'), 'disks:c');
+    expect([missing.status, missing.json.error.code]).toEqual([2, 'CertificateUnusable']);
+
+    await writeFile(file, stdout);
+    await flip(volumeFile('c'), 5);
+    const different = await dray(['verify', file, 'disks:c'], env());
+    expect(different.status).toBe(7);
+    expect(different.stdout).toContain('DIFFERENT; a certificate does not tell where');
     expect(await leftovers()).toEqual([]);
   });
 

@@ -1,7 +1,9 @@
 import { copyFile, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CopyEnds, VerifyProgress } from '../../contract/copy.ts';
 import { runCompare } from '../../copy/compare.ts';
+import { runCopy } from '../../copy/copier.ts';
 import { copierDirectory, fenceCopier } from '../../copy/lease.ts';
 import { planRead } from '../../copy/plan-read.ts';
 import { codeOf, exists, flip, LANES, MIB, Rig, VOLUMES } from './rig.ts';
@@ -121,6 +123,52 @@ it('whoever fences the destination ends the readers, and nothing is left', async
   expect(['CopierFenced', 'ReaderFailed', 'StateUnwritable']).toContain(code);
   await fenced;
   expect(await exists(copierDirectory(rig.state, VOLUMES.destination))).toBe(false);
+});
+
+describe('a certificate', () => {
+  async function certified() {
+    const ends = { source: await rig.file('a', SIZE), destination: await rig.file('b', SIZE, 7) };
+    const plan = await rig.plan(ends, { engine: 'direct' });
+    const { digestsRoot } = await runCopy(rig.run(plan, ends));
+    await fenceCopier(rig.state, VOLUMES.destination, { copyId: 'copy-1', forget: true });
+    const { bytesTotal, chunkBytes } = plan;
+    const signer = { keyId: '0'.repeat(16), isOwn: true };
+    return { certificate: { bytesTotal, chunkBytes, digestsRoot, signer }, ends };
+  }
+
+  it('is met by what was copied, and by no volume with another byte in it', async () => {
+    const { certificate, ends } = await certified();
+    const { destination } = ends;
+    await truncate(destination.path, SIZE + MIB);
+    const larger = { ...destination, sizeBytes: SIZE + MIB };
+    const same = await runCompare(await rig.compareWith(certificate, larger));
+    const { digestsRoot } = certificate;
+    expect(same).toMatchObject({ equal: true, bytesCompared: SIZE, digestsRoot });
+    await fenceCopier(rig.state, VOLUMES.destination, { copyId: 'copy-1', forget: true });
+    await flip(destination.path, SIZE - 1);
+    const other = await runCompare(await rig.compareWith(certificate, larger));
+    expect(other).toMatchObject({ equal: false, differing: [], rangesDiffering: 0 });
+    expect(other.digestsRoot).not.toBe(digestsRoot);
+  });
+
+  it('is compared with all digests, also where the record of some was damaged', async () => {
+    const { certificate, ends } = await certified();
+    const run = await rig.compareWith(certificate, ends.destination);
+    expect(await runCompare(run)).toMatchObject({ equal: true });
+    await flip(join(copierDirectory(rig.state, VOLUMES.destination), 'chunks'), 100);
+    const seen: number[] = [];
+    const onProgress = (p: VerifyProgress): void => void seen.push(p.bytesCompared);
+    const again = await rig.compareWith(certificate, ends.destination, { onProgress });
+    expect(await runCompare(again)).toMatchObject({ equal: true });
+    expect([seen[0], seen.at(-1)]).toEqual([SIZE - CHUNK, SIZE]);
+  });
+
+  it('of more bytes than the volume has is refused', async () => {
+    const { certificate, ends } = await certified();
+    const longer = { ...certificate, bytesTotal: SIZE + 512 };
+    const plan = rig.compareWith(longer, ends.destination);
+    await expect(plan).rejects.toMatchObject({ code: 'CertificateTooLarge' });
+  });
 });
 
 it('refuses one volume twice, and a smaller destination', async () => {

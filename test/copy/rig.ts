@@ -7,11 +7,12 @@ import { promisify } from 'node:util';
 import type { Device } from '../../contract/attachment.ts';
 import type { CopyControl } from '../../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan, CopyProgress } from '../../contract/copy.ts';
-import type { ReadPlan } from '../../contract/verify.ts';
+import type { CertifiedBytes, ReadEnds, ReadPlan } from '../../contract/verify.ts';
 import { DEFAULT_LIMITS, type TimeLimits } from '../../contract/limits.ts';
 import { type CopyRun } from '../../copy/copier.ts';
 import type { Guidance } from '../../copy/engine.ts';
 import { planCopy } from '../../copy/plan.ts';
+import type { CompareRun } from '../../copy/compare.ts';
 import type { ReadRun } from '../../copy/inspection.ts';
 import { planRead } from '../../copy/plan-read.ts';
 import type { DataRun } from '../../copy/data-run.ts';
@@ -125,7 +126,21 @@ export class Rig {
     return { ...this.#attempt(plan, ends), onProgress: () => undefined, ...more };
   }
 
-  #attempt<P extends ReadPlan>(plan: P, ends: CopyEnds): Omit<DataRun, 'plan'> & { plan: P } {
+  /** An attempt at comparing the destination with a certificate. */
+  async compareWith(
+    certificate: CertifiedBytes,
+    destination: Device,
+    more: Partial<ReadRun> = {},
+  ): Promise<CompareRun> {
+    const ends = { destination };
+    const plan = await planRead({ ends, volumes: VOLUMES, certificate, host: LANES });
+    return { ...this.#attempt(plan, ends), certificate, onProgress: () => undefined, ...more };
+  }
+
+  #attempt<P extends ReadPlan, E extends ReadEnds>(
+    plan: P,
+    ends: E,
+  ): Omit<DataRun, 'plan' | 'ends'> & { plan: P; ends: E } {
     return {
       state: this.state,
       copyId: 'copy-1',

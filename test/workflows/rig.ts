@@ -6,7 +6,7 @@ import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { CopyInput, CopyReport } from '../../contract/copy.ts';
-import type { VerifyInput, VerifyReport } from '../../contract/verify.ts';
+import type { Against, VerifyInput, VerifyReport } from '../../contract/verify.ts';
 import type { TimeLimits } from '../../contract/limits.ts';
 import {
   DECIDE_UPDATE,
@@ -156,10 +156,11 @@ export async function startCopy(
 export async function startVerify(
   rig: WorkflowRig,
   world: FakeWorld,
-  input: Partial<VerifyInput> = {},
+  input: Partial<Pick<VerifyInput, 'destination'>> | Against = {},
 ): Promise<RunUnderTest<VerifyReport>> {
   const { source, destination, host, limits } = INPUT;
-  const given = { source, destination, host, limits, ...input };
+  const against = 'certificate' in input ? {} : { source };
+  const given = { ...against, destination, host, limits, ...input } as VerifyInput;
   return startRun(rig, world, WORKFLOWS.verifyVolumes, given);
 }
 

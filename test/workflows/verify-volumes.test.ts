@@ -32,7 +32,7 @@ describe('verifyVolumes', () => {
   it('attaches both read-only, compares, fences the readers and detaches in reverse', async () => {
     const world = encryptedWorld();
     const verify = await startVerify(rig, world);
-    expect(await verify.result()).toMatchObject({ mode: 'volumes', equal: true, held: [] });
+    expect(await verify.result()).toMatchObject({ source: SOURCE, equal: true, held: [] });
     expect(world.calls.slice(0, FORWARD.length + 1)).toEqual([...FORWARD, 'fenceCopier']);
     for (const role of ['source', 'destination']) {
       const calls = world.calls.filter((call) => call.startsWith(`${role}.`));
@@ -92,6 +92,34 @@ describe('verifyVolumes', () => {
     expect(await verify.result()).toMatchObject({ host: 'h2', equal: true });
     expect(world.acquired.size).toBe(4);
     expectClean(world);
+  });
+
+  describe('with a certificate', () => {
+    const certificate = {
+      ...{ bytesTotal: 2 ** 30, chunkBytes: 2 ** 26, digestsRoot: 'ab' },
+      signer: { keyId: 'k', isOwn: false },
+    };
+
+    it('attaches that volume alone, also anew, and takes it back', async () => {
+      const lost = { role: 'destination', device: 'x', because: 'gone' } as const;
+      const world = encryptedWorld().before('compareVolumes', (attempt) => {
+        if (attempt === 1) throw new DrayError('DeviceLost', lost);
+      });
+      const report = await (await startVerify(rig, world, { certificate })).result();
+      expect(report).toMatchObject({ certificate, equal: true, held: [] });
+      expect(world.calls.filter((call) => call.startsWith('source.'))).toEqual([]);
+      expect(world.calls.filter((call) => call === 'destination.connectVolume')).toHaveLength(2);
+      expect(world.acquired.size).toBe(1);
+      expectClean(world);
+    });
+
+    it('refuses one of more bytes than the volume has, before it acquires', async () => {
+      const world = new FakeWorld();
+      world.sizes.set('b:v2', 512);
+      const verify = await startVerify(rig, world, { certificate });
+      expect(await failureCode(verify.result())).toBe('CertificateTooLarge');
+      expect(world.acquired.size).toBe(0);
+    });
   });
 
   it.each(['source', 'destination'] as const)('attaches a lost %s anew', async (role) => {

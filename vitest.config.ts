@@ -4,8 +4,9 @@ export default defineConfig({
   test: {
     pool: 'forks',
     include: ['test/**/*.test.ts'],
-    // They take minutes and have a configuration of their own.
-    exclude: ['test/faults/**', '**/node_modules/**'],
+    // They take minutes or need a browser, and have configurations of their own.
+    exclude: ['test/faults/**', 'test/cinder/**', 'test/ui/**', '**/node_modules/**'],
+    setupFiles: 'test/rig/fixed-seed.ts',
     globalSetup: 'test/rig/nothing-left.ts',
     testTimeout: 180_000,
     hookTimeout: 60_000,

@@ -9,15 +9,20 @@ import {
 } from './connectors/open-connectors.ts';
 import type { Attachment } from './contract/attachment.ts';
 import { DrayError } from './contract/errors.ts';
+import { backendQueue, hostQueue } from './contract/queues.ts';
+import { LaneBudget } from './copy/lane-budget.ts';
 import type { Backend } from './storage/backend.ts';
 import { openBackend } from './storage/open-backend.ts';
 import { listClaims } from './system/claims.ts';
+import { type Hook, openHooks } from './system/config/hooks.ts';
 import { loadConfig, type LoadedConfig } from './system/config/load.ts';
 import { parseTimetable } from './system/config/timetable.ts';
 import { temporalSettings, unreachable } from './system/config/temporal.ts';
 import type { HostState } from './system/host-state.ts';
 import type { Log } from './system/log.ts';
+import { scheduleLeaks } from './worker/leak-schedule.ts';
 import { createLog, installRuntime } from './worker/logger.ts';
+import { assertServable, showMetrics } from './worker/metrics.ts';
 import { watchReleases } from './worker/release-watch.ts';
 import { createWorkers, runWorkers } from './worker/serve.ts';
 import { takeOver, watchEpoch } from './worker/takeover.ts';
@@ -35,32 +40,36 @@ function hostContext(config: LoadedConfig, state: HostState, log: Log): HostCont
     initiator,
     attachmentsDir: state.dirs.attachments,
   });
-  const { bytesPerSecond, timetable, ionice, lanes } = config.copy;
+  const { bytesPerSecond, timetable, ionice } = config.copy;
+  const lanes = { lanes: config.copy.lanes, lanesOf: lanesOf(config) };
   return {
     state,
     connectors,
     encryptor: noEncryptor(),
     properties: () => connectorProperties(config.host, connectors, initiator),
     copy: {
-      lanes,
-      lanesOf: lanesOf(config),
+      ...lanes,
       ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
       ...(timetable === undefined ? {} : { timetable: parseTimetable(timetable) }),
       ...(ionice === undefined ? {} : { ionice }),
     },
+    laneBudget: new LaneBudget(lanes),
     log,
   };
 }
 
-/** The backends of which this host is the one that serves them. */
-async function ownBackends(config: LoadedConfig, state: HostState, log: Log): Promise<Backend[]> {
+/** The backends of which this host is the one that serves them; not opened yet. */
+function ownBackends(config: LoadedConfig, state: HostState, log: Log): Backend[] {
   const { hostId, epoch, dirs } = state;
   const context = { hostId, epoch, keys: dirs.keys, stateRoot: dirs.root, log };
-  const backends = Object.entries(config.backends)
+  return Object.entries(config.backends)
     .filter(([, backend]) => (backend.host ?? config.host) === hostId)
     .map(([name, backend]) => openBackend(name, backend, context));
-  for (const backend of backends) await backend.open();
-  return backends;
+}
+
+/** Everything of which this worker is the one that serves it. */
+function ownPlaces(state: HostState, backends: Backend[]): string[] {
+  return [hostQueue(state.hostId), ...backends.map(({ facts }) => backendQueue(facts.name))];
 }
 
 /** What this host and its backends have written down; one that cannot be read hides no other. */
@@ -81,48 +90,82 @@ async function writtenDown(state: HostState, backends: Backend[], log: Log): Pro
   ];
 }
 
+/** Runs the workers of this host, with the backends that it serves, until all of them have ended. */
+async function runHost(
+  connections: { connection: NativeConnection; client: Client },
+  config: LoadedConfig,
+  hooks: readonly Hook[],
+  log: Log,
+): Promise<void> {
+  const { connection, client } = connections;
+  const { namespace } = client.options;
+  const state = await takeOver(config, log);
+  const backends: Backend[] = [];
+  try {
+    for (const backend of ownBackends(config, state, log)) {
+      await backend.open();
+      backends.push(backend);
+    }
+    const host = hostContext(config, state, log);
+    const { limits } = config;
+    const workers = await createWorkers(connection, namespace, host, backends, config.copy.slots, {
+      client,
+      limits,
+      hooks,
+    });
+    const stopWatching = watchReleases({
+      client,
+      limits,
+      log,
+      listAttachments: () => writtenDown(state, backends, log),
+    });
+    const stopShowing = showMetrics(client, config, log);
+    const epochWatch = watchEpoch(state, () => {
+      // Nothing of this process may go on: the newer worker has fenced what it started.
+      log.error('another worker has taken over this host id; ending', { code: 'WorkerSuperseded' });
+      process.exit(1);
+    });
+    const queues = workers.map((worker) => worker.options.taskQueue);
+    log.info('worker ready', { epoch: state.epoch.number, queues });
+    const running = runWorkers(workers);
+    // Nobody waits for it, but the connection stays open for it.
+    const scheduled = scheduleLeaks(client, ownPlaces(state, backends), config, log);
+    try {
+      await running;
+    } finally {
+      clearInterval(epochWatch);
+      stopShowing();
+      await stopWatching();
+      await scheduled;
+    }
+  } finally {
+    const closed = await Promise.allSettled(backends.map((backend) => backend.close()));
+    for (const end of closed) {
+      if (end.status === 'rejected') log.error('a backend was not closed', { error: end.reason });
+    }
+  }
+  log.info('worker ended', { epoch: state.epoch.number });
+}
+
 async function serve(config: LoadedConfig, log: Log): Promise<void> {
+  const hooks = await openHooks(config);
+  await assertServable(config.metrics);
+  installRuntime(log, config.metrics);
   const { connection: options, namespace } = temporalSettings(config);
   const connection = await NativeConnection.connect(options).catch((error: unknown) => {
     throw unreachable(options.address, error);
   });
   const clientConnection = await Connection.connect(options);
+  log.info('connected', { address: options.address, namespace });
   const client = new Client({ connection: clientConnection, namespace });
-  const state = await takeOver(config, log);
-  const backends = await ownBackends(config, state, log);
-  const host = hostContext(config, state, log);
-  const workers = await createWorkers(connection, namespace, host, backends, config.copy.slots);
-
-  const stopWatching = watchReleases({
-    client,
-    limits: config.limits,
-    log,
-    listAttachments: () => writtenDown(state, backends, log),
-  });
-  const epochWatch = watchEpoch(state, () => {
-    // Nothing of this process may go on: the newer worker has fenced what it started.
-    log.error('another worker has taken over this host id; ending', { code: 'WorkerSuperseded' });
-    process.exit(1);
-  });
-
-  const queues = workers.map((worker) => worker.options.taskQueue);
-  log.info('worker ready', { epoch: state.epoch.number, queues, address: options.address });
-  try {
-    await runWorkers(workers);
-  } finally {
-    clearInterval(epochWatch);
-    await stopWatching();
-    await Promise.all(backends.map((backend) => backend.close()));
-    await clientConnection.close();
-    await connection.close();
-  }
-  log.info('worker ended', { epoch: state.epoch.number });
+  await runHost({ connection, client }, config, hooks, log);
+  await clientConnection.close();
+  await connection.close();
 }
 
 const configFlag = process.argv.indexOf('--config');
 const config = loadConfig(configFlag < 0 ? undefined : process.argv[configFlag + 1]);
 const log = createLog(config.log, config.host);
-installRuntime(log);
 // The SDK stops listening once it has begun to shut down, and execa's clean-up, finding nobody else,
 // would then end this process at once: no step would be handed back.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -133,5 +176,6 @@ try {
 } catch (error) {
   const known = error instanceof DrayError;
   log.error((error as Error).message, known ? { code: error.code, do: error.whatToDo } : { error });
-  process.exitCode = known && error.code === 'TemporalUnreachable' ? 5 : 1;
+  // Open connections would keep it alive, and a connection whose Worker never ran cannot be closed.
+  process.exit(known && error.code === 'TemporalUnreachable' ? 5 : 1);
 }

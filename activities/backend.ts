@@ -6,10 +6,16 @@ import type {
   ExportRef,
   SealedConnectionInfo,
 } from '../contract/attachment.ts';
+import type { Finding } from '../contract/examination.ts';
+import type { ExportView } from '../contract/inspection.ts';
+import type { Survey } from '../contract/leaks.ts';
 import type { Undone, Volume, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { sealConnection } from '../system/seal.ts';
 import type { BackendContext } from './context.ts';
+import { examineBackend } from './examine/backend.ts';
+import { count } from './metrics.ts';
+import { surveyBackend } from './survey.ts';
 
 type OnHost = { attachment: Attachment; properties: ConnectorProperties };
 
@@ -39,6 +45,11 @@ export function createBackendActivities({ backend, keys }: BackendContext) {
       return backend.listVolumes();
     },
 
+    /** Looks at the storage and changes nothing. */
+    async examineBackend(): Promise<Finding[]> {
+      return examineBackend(backend);
+    },
+
     async createExport(input: OnHost & { takesOver?: string }): Promise<ExportRef> {
       return backend.createExport(input.attachment, input.properties, input.takesOver);
     },
@@ -54,7 +65,9 @@ export function createBackendActivities({ backend, keys }: BackendContext) {
     },
 
     async revokeAccess({ attachment, properties }: OnHost): Promise<'revoked' | 'cannot'> {
-      return backend.revokeAccess(attachment, properties);
+      const outcome = await backend.revokeAccess(attachment, properties);
+      count('drayage_fence_events_total', 1, { fence: 'access', outcome });
+      return outcome;
     },
 
     async terminateConnection(input: OnHost & { force: boolean }): Promise<Undone> {
@@ -66,6 +79,15 @@ export function createBackendActivities({ backend, keys }: BackendContext) {
       keepReservation?: boolean;
     }): Promise<Undone> {
       return backend.removeExport(input.attachment, input.keepReservation);
+    },
+
+    /** What is there of attachments; changes nothing. */
+    async surveyBackend(): Promise<Survey> {
+      return surveyBackend(backend);
+    },
+
+    async inspectExport({ attachment }: { attachment: Attachment }): Promise<ExportView> {
+      return backend.inspectExport(attachment);
     },
 
     async setVolumeState(input: { volume: VolumeRef; state: string }): Promise<Undone> {

@@ -3,6 +3,7 @@ import type { Backend } from '../storage/backend.ts';
 import type { Connector } from '../connectors/connector.ts';
 import type { Encryptor } from '../connectors/encryptor.ts';
 import type { ConnectorProperties, Protocol } from '../contract/attachment.ts';
+import type { LaneBudget } from '../copy/lane-budget.ts';
 import type { HostCopySettings } from '../copy/plan.ts';
 import type { HostState } from '../system/host-state.ts';
 import type { Log } from '../system/log.ts';
@@ -16,6 +17,8 @@ export type HostContext = {
   properties: () => Promise<ConnectorProperties>;
   /** The host's own settings for copies. */
   copy: HostCopySettings;
+  /** Shared by all copies and comparisons of this worker. */
+  laneBudget: LaneBudget;
   log: Log;
 };
 

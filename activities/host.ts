@@ -10,6 +10,10 @@ import type { Certificate, Certified } from '../contract/certificate.ts';
 import type { CopyControl } from '../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
+import type { HostDuties, HostReport } from '../contract/examination.ts';
+import { copyIdOf } from '../contract/ids.ts';
+import type { HostView, InspectInput } from '../contract/inspection.ts';
+import type { Survey } from '../contract/leaks.ts';
 import type { CertifiedBytes, ReadPlan } from '../contract/verify.ts';
 import type { Undone, VolumeRef } from '../contract/volume.ts';
 import { formatVolume } from '../contract/volume.ts';
@@ -23,6 +27,10 @@ import { signCertificate, signingKey } from '../system/config/signing.ts';
 import { unsealConnection } from '../system/seal.ts';
 import { assertClaimed, claimOf, type ClaimedPair, type ClaimedToRead } from './claimed.ts';
 import { type HostContext, runIdOf } from './context.ts';
+import { examineHost } from './examine/host.ts';
+import { inspectHost } from './inspect-host.ts';
+import { count } from './metrics.ts';
+import { surveyHost } from './survey.ts';
 
 /** Two volumes, or one and what a certificate says of it; the attachments are those of the ends. */
 export type PlanReadInput =
@@ -41,6 +49,11 @@ export function createHostActivities(host: HostContext) {
       return host.properties();
     },
 
+    /** Looks at this host and changes nothing. */
+    async examineHost(duties: HostDuties): Promise<HostReport> {
+      return examineHost(host, duties);
+    },
+
     /** Written down before it is acquired, so that nobody has to remember it. */
     async connectVolume(input: {
       attachment: Attachment;
@@ -54,7 +67,7 @@ export function createHostActivities(host: HostContext) {
       return device;
     },
 
-    /** Size, serial and use are looked at before anything is written. */
+    /** Size, serial and use are looked at before anything is written, by this copy as well. */
     async proveDevice(input: { attachment: Attachment; device: Device }): Promise<DeviceIdentity> {
       const { attachment, device } = input;
       const claim = await claimOf(host.state, attachment);
@@ -67,12 +80,18 @@ export function createHostActivities(host: HostContext) {
       };
       const expected = attachment.exported;
       if (expected === undefined) throw wrong('its export is not known');
-      if (identity.serial !== expected.serial) {
+      if (expected.serial !== undefined && identity.serial !== expected.serial) {
         throw wrong(`its serial is ${identity.serial}, expected ${expected.serial}`);
       }
       if (identity.sizeBytes !== expected.sizeBytes) {
         throw wrong(`it has ${identity.sizeBytes} bytes, expected ${expected.sizeBytes}`);
       }
+      // A workflow that was reset comes here while the copier of before still writes.
+      const { destination } = attachment.owner;
+      await fenceCopier(host.state, destination, {
+        copyId: copyIdOf(attachment.owner),
+        forget: false,
+      });
       await assertUnused(device, attachment.volume);
       return identity;
     },
@@ -115,7 +134,7 @@ export function createHostActivities(host: HostContext) {
       const { attachments, ends, encrypted, options } = input;
       await assertClaimed(host.state, attachments);
       const { source, destination } = attachments;
-      return planCopy({
+      const plan = await planCopy({
         ends,
         encrypted,
         options,
@@ -123,6 +142,7 @@ export function createHostActivities(host: HostContext) {
         destinationReadsAsZeros: destination.exported?.readsAsZeros === true,
         host: host.copy,
       });
+      return { ...plan, runId: runIdOf(activityInfo()) };
     },
 
     /** Brings what people want of a copy to its copier, and to every attempt to come. */
@@ -153,13 +173,24 @@ export function createHostActivities(host: HostContext) {
       return planRead({ ...input, volumes, host: copy });
     },
 
+    /** What is there of attachments; changes nothing. */
+    async surveyHost(): Promise<Survey> {
+      return surveyHost(host.state);
+    },
+
+    async inspectHost(input: InspectInput): Promise<HostView> {
+      return inspectHost(host.state, input);
+    },
+
     /** The copier of this copy alone: one of another copy of the same volume is not ours. */
     async fenceCopier(input: {
       destination: VolumeRef;
       copyId: string;
       forget: boolean;
     }): Promise<Undone> {
-      return fenceCopier(host.state, input.destination, input);
+      const outcome = await fenceCopier(host.state, input.destination, input);
+      count('drayage_fence_events_total', 1, { fence: 'copier', outcome });
+      return outcome;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
 import { DrayError } from '../contract/errors.ts';
 import { assertCurrent, type Epoch } from '../system/epoch.ts';
 import { toFailure } from './failure.ts';
+import { count } from './metrics.ts';
 
 /**
  * What every step has in common: nothing runs on a superseded worker, a killed worker is noticed
@@ -22,7 +23,10 @@ export function stepInterceptor(context: Context, epoch: Epoch): ActivityInbound
       } catch (error) {
         if (error instanceof CancelledFailure) throw error;
         const failure = toFailure(error);
-        const facts = error instanceof DrayError ? { code: (error as DrayError).code } : { error };
+        const known = error instanceof DrayError ? (error as DrayError) : undefined;
+        const { code = 'Unexpected', class: errorClass = 'bug' } = known ?? {};
+        count('drayage_failed_steps_total', 1, { code, class: errorClass });
+        const facts = known === undefined ? { error } : { code };
         context.log.warn(failure.message, facts);
         throw failure;
       } finally {

@@ -22,6 +22,7 @@ export type Asked = { dray: BenchOptions } | { peers: PeerOptions };
 
 type Flags = {
   peers?: true;
+  keep?: string;
   size?: number;
   rounds?: number;
   copies: number;
@@ -50,6 +51,10 @@ export function readOptions(argv: readonly string[]): Asked {
         .choices([...PEER_STORAGES, 'all'])
         .default('all'),
     )
+    .option(
+      '--keep <file>',
+      'with --peers: go on with the storages that this file has no results of',
+    )
     .option('--json', 'print one JSON document on stdout and nothing else there')
     .option('--write-docs', 'write docs/benchmarks.md, or -peers.md, from this run')
     .parse(argv);
@@ -58,7 +63,8 @@ export function readOptions(argv: readonly string[]): Asked {
   if (flags.peers) {
     const { size: sizeBytes = 2 ** 30, rounds = 2 } = flags;
     const storages = storage === 'all' ? PEER_STORAGES : [storage];
-    return { peers: { sizeBytes, rounds, storages, ...how } };
+    const keep = flags.keep === undefined ? {} : { keep: flags.keep };
+    return { peers: { sizeBytes, rounds, storages, ...keep, ...how } };
   }
   const { size: sizeBytes = 2 * 2 ** 30, rounds = 4 } = flags;
   if (storage === 'all') {

@@ -10,7 +10,7 @@ import {
   type VerifyMode,
 } from '../contract/copy.ts';
 import { DrayError } from '../contract/errors.ts';
-import { engineAsked } from '../contract/read-errors.ts';
+import { engineAsked } from '../contract/engine-asked.ts';
 import { formatVolume } from '../contract/volume.ts';
 import type { Config } from '../system/config/schema.ts';
 import { readIonice, readRate, readVolume } from './arguments.ts';

@@ -16,7 +16,8 @@ import { type Outcome, perform } from './command.ts';
 
 async function readKeyText(file: string | undefined): Promise<string> {
   try {
-    return file === undefined ? await readAll(process.stdin) : await readFile(file, 'utf8');
+    const isPiped = file === undefined || file === '-';
+    return isPiped ? await readAll(process.stdin) : await readFile(file, 'utf8');
   } catch (error) {
     const because = (error as Error).message;
     throw new DrayError('BadOption', { option: 'key import', because }, { cause: error });
@@ -68,7 +69,7 @@ export function addKeyCommand(program: Command): void {
     );
   key
     .command('import')
-    .argument('[file]', 'file with an exported key (default: standard input)')
+    .argument('[file]', 'file with an exported key; -, the default: standard input')
     .description('take over a key of another host and seal with it from now on')
     .action(
       perform(async ({ config }, _options, file?: string) => {

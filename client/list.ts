@@ -10,11 +10,14 @@ export function addListCommand(program: Command): void {
       'list copies, comparisons and releases, and what they wait for or could not release',
     )
     .option('--running', 'only those that have not ended')
+    .option('--stuck', 'only those that somebody has to look at; see `dray why`')
     .action(
-      perform<{ running?: true }>(async ({ config }, { running }) => {
+      perform<{ running?: true; stuck?: true }>(async ({ config }, { running, stuck }) => {
         const { withClient } = await import('./temporal/with-client.ts');
-        const { listWorkflows } = await import('./temporal/list.ts');
-        const list = await withClient(config, (client) => listWorkflows(client, running === true));
+        const { listStuck, listWorkflows } = await import('./temporal/list.ts');
+        const list = await withClient(config, (client) =>
+          stuck === true ? listStuck(client) : listWorkflows(client, running === true),
+        );
         return { json: list, text: renderList(list) };
       }),
     );

@@ -13,7 +13,8 @@ export function addPauseCommand(program: Command): void {
     .option('--reason <text>', 'kept in the history and in the report')
     .action(
       perform<PauseRequest>(({ config }, request, id = '') => {
-        return change(config, id, PAUSE_UPDATE, request, 'pauses; go on with dray resume');
+        const said = `pauses; go on with: dray resume ${id}`;
+        return change(config, id, PAUSE_UPDATE, request, said);
       }),
     );
 }

@@ -5,7 +5,10 @@ import { addConfigCommand } from './config.ts';
 import { addCopyCommand } from './copy.ts';
 import { addDecideCommand } from './decide.ts';
 import { addDemoCommand } from './demo.ts';
+import { EXIT_MEANINGS } from './exit-codes.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { addKeyCommand } from './key.ts';
+import { addLeaksCommand } from './leaks.ts';
 import { addListCommand } from './list.ts';
 import { packageFile } from './package-file.ts';
 import { addPauseCommand } from './pause.ts';
@@ -17,6 +20,7 @@ import { addThrottleCommand } from './throttle.ts';
 import { addVerifyCommand } from './verify.ts';
 import { addVolumeCommand } from './volume.ts';
 import { addWatchCommand } from './watch.ts';
+import { addWhyCommand } from './why.ts';
 import { addWorkerCommand } from './worker.ts';
 
 /** The commands in the order in which `dray --help` lists them. */
@@ -25,11 +29,13 @@ const commands = [
   addServerCommand,
   addWorkerCommand,
   addKeyCommand,
+  addDoctorCommand,
   addVolumeCommand,
   addCopyCommand,
   addVerifyCommand,
   addListCommand,
   addShowCommand,
+  addWhyCommand,
   addWatchCommand,
   addThrottleCommand,
   addPauseCommand,
@@ -37,12 +43,15 @@ const commands = [
   addReportCommand,
   addCancelCommand,
   addDecideCommand,
+  addLeaksCommand,
   addConfigCommand,
 ];
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 waits for a decision, 4 cancelled,
-5 Temporal cannot be reached, 6 the volumes differ.`;
+Exit codes:
+${Object.entries(EXIT_MEANINGS)
+  .map(([code, meaning]) => `  ${code}  ${meaning}`)
+  .join('\n')}`;
 
 function version(): string {
   return (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import { DrayError } from '../contract/errors.ts';
 import type { CertifiedBytes } from '../contract/verify.ts';
 import { keysDirectory } from '../system/config/keys.ts';
 import type { Config } from '../system/config/schema.ts';
 import { findSigningKey, verifyCertificate } from '../system/config/signing.ts';
+
+/** What `dray report --json` prints where there is no certificate. */
+const withoutCertificate = z.object({ error: z.object({ message: z.string() }) });
 
 async function readDocument(file: string): Promise<unknown> {
   try {
@@ -19,7 +23,13 @@ async function readDocument(file: string): Promise<unknown> {
  * @throws CertificateUnusable, CertificateInvalid, StateDamaged
  */
 export async function readCertificate(config: Config, file: string): Promise<CertifiedBytes> {
-  const { certified, keyId, publicKey } = verifyCertificate(await readDocument(file));
+  const document = await readDocument(file);
+  const instead = withoutCertificate.safeParse(document);
+  if (instead.success) {
+    const because = `"${file}" says instead: ${instead.data.error.message}`;
+    throw new DrayError('CertificateUnusable', { because });
+  }
+  const { certified, keyId, publicKey } = verifyCertificate(document);
   const { chunkBytes, digestsRoot } = certified.chunks;
   if (digestsRoot === '') {
     throw new DrayError('CertificateUnusable', {

@@ -19,17 +19,22 @@ export function addServerCommand(program: Command): void {
           return { json: { address, started: false }, text };
         }
         const { port, uiPort, binary } = config.temporal;
+        const dbFile = join(config.stateDir, 'temporal', 'temporal.db');
         await serve({
           binary,
           port,
           uiPort,
           namespace: settings.namespace,
-          dbFile: join(config.stateDir, 'temporal', 'temporal.db'),
+          dbFile,
           keys: keysDirectory(config),
           onReady: ({ address, uiUrl, pid }) => {
             const ready = { address, uiUrl, pid, ready: true };
             if (json) process.stdout.write(`${JSON.stringify(ready)}\n`);
-            else process.stdout.write(`Temporal  ${address}\nWeb UI    ${uiUrl}\nready\n`);
+            else {
+              const lines = [`Temporal  ${address}`, `Web UI    ${uiUrl}`, `Database  ${dbFile}`];
+              const ready = 'ready; Ctrl-C ends it, and the database stays';
+              process.stdout.write([...lines, ready, ''].join('\n'));
+            }
           },
         });
         return undefined;

@@ -3,6 +3,7 @@ import { type RateLimit, THROTTLE_UPDATE, type ThrottleRequest } from '../contra
 import { readRate } from './arguments.ts';
 import { change } from './change.ts';
 import { perform } from './command.ts';
+import { renderBytes } from './render/quantities.ts';
 
 /** `dray throttle`: another bandwidth limit for a copy that runs. */
 export function addThrottleCommand(program: Command): void {
@@ -17,7 +18,8 @@ export function addThrottleCommand(program: Command): void {
         const limit: RateLimit = rate === 'off' ? 'unlimited' : readRate('<rate>', rate);
         const because = reason === undefined ? {} : { reason };
         const request: ThrottleRequest = { limit, ...because };
-        const said = rate === 'off' ? 'has no limit any more' : `is limited to ${rate}`;
+        const said =
+          limit === 'unlimited' ? 'has no limit any more' : `is limited to ${renderBytes(limit)}/s`;
         return change(config, id, THROTTLE_UPDATE, request, said);
       }),
     );

@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { listLoops } from '../system/loop-devices.ts';
 import { O_PATH } from '../system/open-flags.ts';
 
 /** A process that has a file open. */
@@ -58,13 +59,5 @@ export async function usersOf(path: string): Promise<User[]> {
 
 /** Names of the loop devices, for example `loop0`, that lie over the canonical path. */
 export async function loopsOver(path: string): Promise<string[]> {
-  const names = (await readdir('/sys/block')).filter((name) => name.startsWith('loop'));
-  const over: string[] = [];
-  for (const name of names) {
-    const file = `/sys/block/${name}/loop/backing_file`;
-    // Absent while the loop device is free.
-    const backing = await readFile(file, 'utf8').catch(() => undefined);
-    if (backing?.trimEnd() === path) over.push(name);
-  }
-  return over;
+  return (await listLoops()).filter(({ backing }) => backing === path).map(({ name }) => name);
 }

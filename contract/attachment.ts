@@ -33,8 +33,11 @@ export type Owner = {
 export type ExportRef = {
   /** Path or IQN: how the export is called at the backend. */
   name: string;
-  /** Made from the volume's identity; at most 36 characters (SCSI VPD page 0x80 of tgt). */
-  serial: string;
+  /**
+   * Made from the volume's identity; at most 36 characters (SCSI VPD page 0x80 of tgt). Absent
+   * where the storage system does not tell: then target and credentials are what proves the volume.
+   */
+  serial?: string;
   sizeBytes: number;
   /** The never-written mark as it was before this attachment's first writable export. */
   readsAsZeros: boolean;

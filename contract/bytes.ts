@@ -1,11 +1,7 @@
+const NAMES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 const UNITS: Record<string, number> = {
   '': 1,
-  B: 1,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-  PiB: 2 ** 50,
+  ...Object.fromEntries(NAMES.map((name, i) => [name, 1024 ** i])),
 };
 
 /** Bytes of `10GiB`, `512MiB` or `1048576`; the reason in words when it is neither. */
@@ -25,4 +21,14 @@ export function parseBytes(text: string): number | string {
 export function parseRate(text: string): number | string {
   const bytes = parseBytes(text.replace(/\/s$/, ''));
   return bytes === 0 ? 'nothing would be copied' : bytes;
+}
+
+/** Bytes in the largest fitting binary unit, for example `1.5 GiB`. */
+export function renderBytes(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 1024 && unit < NAMES.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${Number(value.toFixed(value < 10 ? 2 : 1))} ${NAMES[unit]}`;
 }

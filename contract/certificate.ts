@@ -83,6 +83,10 @@ const certified = z.object({
         paused: z.boolean(),
         limit: z.union([bytes, z.literal('unlimited')]).optional(),
       }),
+      /** With a pause: both volumes were to be detached. */
+      release: z.literal(true).optional(),
+      /** With a resume: the host on which it was to go on. */
+      host: z.string().optional(),
       reason: z.string().optional(),
     }),
   ),
@@ -92,6 +96,8 @@ const certified = z.object({
       step: z.string(),
       decision: z.string(),
       reason: z.string(),
+      /** What the step had failed with. */
+      because: z.string(),
       at: time,
       /** For `move`. */
       host: z.string().optional(),

@@ -65,10 +65,12 @@ export type LaneSetting = { lanes: number; requestBytes: number };
 
 /** What planCopy found out and decided; a resume of the same copy keeps it. */
 export type CopyPlan = {
+  /** Run of the workflow in which it was made: one that was reset has it from the run before. */
+  runId?: string;
   engine: Reasoned<EngineName>;
   /** Exactly this many bytes are copied: the source's. */
   bytesTotal: number;
-  /** Bytes of one request; of the engine `direct` the first ones', which may become longer. */
+  /** Bytes of one request; lanes keep to it only where it was asked for, see `minRequestBytes`. */
   blockBytes: number;
   /** The most bytes that are in doubt at any time, and so the most that is copied again. */
   rangeBytes: number;
@@ -119,13 +121,18 @@ export type ThrottleKind = 'none' | 'cgroup-v1' | 'cgroup-v2' | 'paced';
 /** A copier's ends on one host. */
 export type CopyEnds = { source: Device; destination: Device };
 
-/** Heartbeat of copyData, of the engine `direct` with its lanes' setting. Percent, ETA and resume use `bytesFlushed` alone. */
+/**
+ * Heartbeat of copyData, of the engine `direct` with its lanes' setting. Percent, ETA and resume use
+ * `bytesFlushed` alone.
+ */
 export type CopyProgress = {
   bytesFlushed: number;
   /** Handed to the device, not yet known to be on it. */
   bytesSubmitted: number;
   bytesTotal: number;
   bytesPerSecond: number;
+  /** The limit in force, if there is one. Unit: bytes a second. */
+  limit?: number;
   attempt: number;
   /** Pid of the program that moves the bytes, absent between two ranges. */
   copierPid?: number;
@@ -135,6 +142,8 @@ export type CopyProgress = {
   unreadable: ByteRange[];
   /** Root of the hash tree over the digests of all chunks, see ChunkMap; hexadecimal. */
   digestsRoot: string;
+  /** As that of CopyResult, at most a second old: what another host goes on from. */
+  chunkStates: string;
   /** Only where nothing is in doubt: whoever goes on from here copies nothing twice. */
   settled?: Settled;
 } & Partial<LaneSetting> &
@@ -187,7 +196,15 @@ export type CopyResult = {
   Partial<ByteCounts>;
 
 /** Heartbeat of verifyCopy; the host's checkpoint knows which bytes. */
-export type VerifyProgress = { bytesCompared: number; bytesTotal: number; bytesPerSecond: number };
+export type VerifyProgress = {
+  bytesCompared: number;
+  bytesTotal: number;
+  bytesPerSecond: number;
+  /** Of all ends, in this attempt, also of chunks that are not compared yet. */
+  bytesRead: number;
+  /** The limit in force, if there is one. Unit: bytes a second, of each end. */
+  limit?: number;
+};
 
 export type VerifyResult = {
   mode: VerifyMode;
@@ -197,8 +214,10 @@ export type VerifyResult = {
   bytesDigestedLate: number;
   /** Bytes of which the source was to be read again and cannot be: what was written is compared. */
   bytesUnreadable?: number;
-  /** Root of the hash tree over the digests of all chunks, see ChunkMap; empty with mode `off`. */
+  /** Root of the hash tree over the digests of all chunks, see ChunkMap; empty where one is missing. */
   digestsRoot: string;
+  /** A person decided to go without, for a reason, and because of what verify failed with. */
+  skipped?: { reason: string; because: string };
 } & Partial<LaneSetting>;
 
 /** An acquisition that could not be released safely and is listed until it is. */

@@ -101,6 +101,41 @@ export const catalogue = {
     sentence: 'volume {volume} is encrypted, and this host has no encryptor for it',
     whatToDo: 'Copy an unencrypted volume, or use a host with the encryptor.',
   },
+  VolumeInUse: {
+    class: 'user',
+    sentence: 'volume {volume} is {state}: something else has it attached',
+    whatToDo: 'Detach it there first, for example with `openstack server remove volume`.',
+  },
+  VolumeMigrating: {
+    class: 'user',
+    sentence: 'volume {volume} is being migrated by its storage system (status {state})',
+    whatToDo: 'Wait until that migration has ended, or have it ended.',
+  },
+  VolumeInError: {
+    class: 'user',
+    sentence: 'volume {volume} is in state {state}',
+    whatToDo: 'Find out why and mend it there; then start the copy again.',
+  },
+  VolumeInMaintenance: {
+    class: 'user',
+    sentence: 'volume {volume} is in maintenance: whoever locked it is still at work',
+    whatToDo: 'Wait until it is available again, or have the lock taken away.',
+  },
+  VolumeNotReady: {
+    class: 'user',
+    sentence: 'volume {volume} is {state}',
+    whatToDo: 'Wait until it is available.',
+  },
+  VolumeMultiattach: {
+    class: 'user',
+    sentence: 'volume {volume} can be attached several times at once, so that nothing reserves it',
+    whatToDo: 'Copy a volume of a type without multiattach.',
+  },
+  VolumeReadOnly: {
+    class: 'user',
+    sentence: 'volume {volume} is marked read-only and cannot be a destination',
+    whatToDo: 'Take the mark away with `openstack volume set --read-write`, or use another volume.',
+  },
   DeleteReserved: {
     class: 'user',
     sentence: 'volume {volume} cannot be deleted while {holder} holds it',
@@ -113,6 +148,11 @@ export const catalogue = {
     sentence: 'Temporal does not answer at {address}: {because}',
     whatToDo: 'Start it with `dray server`, or name another address in the configuration.',
   },
+  TemporalSilent: {
+    class: 'retry',
+    sentence: 'Temporal did not answer a step that asked it: {because}',
+    whatToDo: 'Nothing: it is asked again by itself; look at the server if that does not help.',
+  },
   TemporalBinaryMissing: {
     class: 'operator',
     sentence: 'no temporal program could be found: {tried}',
@@ -123,6 +163,26 @@ export const catalogue = {
     class: 'operator',
     sentence: 'port {port} of 127.0.0.1 is in use: {because}',
     whatToDo: 'End what listens there, or set {setting} in the configuration.',
+  },
+  MetricsUnavailable: {
+    class: 'operator',
+    sentence: 'metrics cannot be served at {listen}: {because}',
+    whatToDo: 'End what listens there, or set metrics.listen in the configuration.',
+  },
+  HookSecretUnusable: {
+    class: 'operator',
+    sentence: 'the secret of hook {hook} cannot be used: {file}: {because}',
+    whatToDo: 'Make it as docs/hooks.md says, readable for the worker, and start the worker again.',
+  },
+  HookUnknown: {
+    class: 'retry',
+    sentence: 'this worker has no hook {hook}',
+    whatToDo: 'Give every worker the same hooks; another worker is asked meanwhile.',
+  },
+  HookFailed: {
+    class: 'retry',
+    sentence: 'hook {hook} did not take a message: {because}',
+    whatToDo: 'See what its receiver says; it is called again and again for a day.',
   },
   UnknownHost: {
     class: 'user',
@@ -154,7 +214,8 @@ export const catalogue = {
   ProtocolUnavailable: {
     class: 'operator',
     sentence: 'host {host} cannot connect {protocol}: {because}',
-    whatToDo: 'Mend the named cause on that host, then decide `retry`.',
+    whatToDo:
+      'Mend the named cause on that host, then decide `retry`; or decide `move` to a host that can.',
   },
   StateUnwritable: {
     class: 'operator',
@@ -199,6 +260,52 @@ export const catalogue = {
     class: 'retry',
     sentence: 'backend {backend} does not answer: {because}',
     whatToDo: 'Start the storage service; the step is repeated by itself.',
+  },
+  BackendRefused: {
+    class: 'operator',
+    sentence: 'backend {backend} refused {what}: {because}',
+    whatToDo: 'Mend the named cause there, then decide `retry`.',
+  },
+  BackendTooOld: {
+    class: 'operator',
+    sentence: 'backend {backend} speaks {version}, and {needed} is needed',
+    whatToDo: 'Use a newer release of the storage system.',
+  },
+  ForeignProject: {
+    class: 'operator',
+    sentence: 'backend {backend} reaches {found}, and what it made is in {expected}',
+    whatToDo:
+      'Put the former settings back. docs/openstack.md tells what to do for a Cinder that has got another address.',
+  },
+  ProjectShared: {
+    class: 'operator',
+    sentence: 'backend {backend} reaches {found}, the project of backend {other}',
+    whatToDo:
+      'Take one of both out of the configuration: they would not keep each other away from a volume. docs/openstack.md tells how a backend forgets its project.',
+  },
+  CloudUnusable: {
+    class: 'operator',
+    sentence: 'the settings of cloud {cloud} cannot be used: {file}: {because}',
+    whatToDo:
+      'Mend them on the host whose worker serves the backend, then decide `retry`; they are read at each login.',
+  },
+  VolumeNotMade: {
+    class: 'operator',
+    sentence: 'backend {backend} could not make volume {volume}',
+    whatToDo: 'Look at its log for the reason, most often that no storage has the room.',
+  },
+  AttachmentInDoubt: {
+    class: 'operator',
+    sentence:
+      'volume {volume} has attachment {foreignId}, which may be of this copy: the answer that would tell was lost',
+    whatToDo:
+      "Find out whose it is. Delete it with `openstack --os-volume-api-version 3.27 volume attachment delete {foreignId}` if it is nobody else's, then decide `retry`.",
+  },
+  VolumeStateStuck: {
+    class: 'operator',
+    sentence: 'volume {volume} is {state} although nothing has it attached, and was {found} before',
+    whatToDo:
+      'Reset it, as an administrator, with `openstack volume set --state {found} {id}`, then decide `retry`.',
   },
   ForeignRoot: {
     class: 'operator',
@@ -391,8 +498,8 @@ export const catalogue = {
   },
   Cancelled: {
     class: 'user',
-    sentence: 'cancelled',
-    whatToDo: 'Nothing: what was acquired has been released.',
+    sentence: 'it was cancelled',
+    whatToDo: 'Nothing: what it had acquired is released, or listed as held.',
   },
   Unexpected: {
     class: 'bug',

@@ -26,6 +26,9 @@ export const DEFAULT_LIMITS: TimeLimits = {
 /** A data step parks only after this many attempts without a byte more; so do losses in a row. */
 export const STALL_ATTEMPTS = 5;
 
+/** A data step that moves no byte for so many heartbeat timeouts is stalled, and says so. */
+export const STALL_HEARTBEATS = 4;
+
 /** Attempts that fill `patienceSeconds` with the waits between them; at least 2. */
 export function attemptsWithin(limits: TimeLimits): number {
   let [attempts, waited, wait] = [1, 0, limits.retryInitialSeconds];

@@ -1,3 +1,4 @@
+import type { Attachment } from './attachment.ts';
 import type { ControlChange, CopyControl, PausedStatus } from './control.ts';
 import type { Held } from './copy.ts';
 
@@ -18,10 +19,30 @@ export type Decision = {
   hostIsOff?: boolean;
 };
 
+/** A decision that was taken, and what its step had failed with: catalogue code and sentence. */
+export type Taken = Decision & { because: string; at: string };
+
 /** The Update answers what was accepted; the Signal answers nothing. */
 export const DECIDE_UPDATE = 'decide';
 export const DECIDE_SIGNAL = 'decideBySignal';
 export const STATUS_QUERY = 'status';
+
+/** Signal of a data step to its own workflow: a few times in a copy, and whenever it stalls. */
+export const NEWS_SIGNAL = 'dataNews';
+
+/** How far a data step has come. Times are ISO 8601. */
+export type DataNews = {
+  at: string;
+  /** Bytes that are flushed, or compared. */
+  done: number;
+  total: number;
+  /** Since the news before; 0 until something is known. */
+  bytesPerSecond: number;
+  /** When it is done if it goes on at this rate. */
+  until?: string;
+  /** It stands still: when the last byte moved. */
+  stalledSince?: string;
+};
 
 /** One step that waits for a decision. */
 export type ParkedStep = {
@@ -40,6 +61,8 @@ export type Phase =
   | 'preparing'
   | 'attaching'
   | 'copying'
+  /** Copying or comparing, without a byte for longer than that takes. */
+  | 'stalled'
   | 'paused'
   | 'verifying'
   | 'detaching'
@@ -53,7 +76,13 @@ export type CopyStatus = {
   phase: Phase;
   host: string;
   parked: ParkedStep[];
-  decisions: (Decision & { at: string })[];
+  decisions: Taken[];
+  /** The last Signal that could not be taken as a decision, and why. */
+  refused?: { at: string; because: string };
+  /** Of the data step that runs. */
+  news?: DataNews;
+  /** What may be attached on the host: what an inspection looks at. */
+  attachments: Attachment[];
   /** Not released, by decision. */
   held: Held[];
   /** What people want of the copy, and every change of it so far. */

@@ -36,6 +36,7 @@ export type ReadPlan = Pick<
   | 'minRequestBytes'
   | 'sourceDirect'
   | 'destinationDirect'
+  | 'bytesPerSecond'
 >;
 
 /** The ends that are there to be read; a certificate has none. */

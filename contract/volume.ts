@@ -1,3 +1,5 @@
+import type { ErrorDescription } from './errors.ts';
+
 /** A block volume by name: which storage system owns it and what that system calls it. */
 export type VolumeRef = { backend: string; id: string };
 
@@ -11,6 +13,8 @@ export type Volume = VolumeRef & {
   neverWritten: boolean;
   /** Attachment id of the holder, absent while the volume is free. */
   reservedBy?: string;
+  /** Why the storage system would not attach it now, absent where nothing speaks against it. */
+  refusal?: ErrorDescription;
 };
 
 /** The part a volume plays in a copy. */

@@ -6,6 +6,10 @@ export const WORKFLOWS = {
   verifyVolumes: 'verifyVolumes',
   releaseAttachment: 'releaseAttachment',
   manageVolume: 'manageVolume',
+  examine: 'examine',
+  findLeaks: 'findLeaks',
+  inspectCopy: 'inspectCopy',
+  notifyHooks: 'notifyHooks',
 } as const;
 
 /** Argument of `manageVolume`: one act on a backend, done where the backend can be driven. */

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readChunkStates } from '../contract/chunk-states.ts';
 import { DrayError } from '../contract/errors.ts';
 import type { ReadPlan } from '../contract/verify.ts';
 import { readJson, writeAtomic } from '../system/atomic-file.ts';
-import { countsIn, NOTHING_COUNTED } from './byte-counts.ts';
+import { countsIn, NOTHING_COUNTED } from '../contract/byte-counts.ts';
 import { EMPTY_CURVE } from './curve.ts';
 import { addRange, areMerged, sumBytes, windowFrom } from './ranges.ts';
 
@@ -63,6 +64,7 @@ const heartbeatSchema = z.object({
   attempt: bytes,
   flushed: z.array(range),
   unreadable: z.array(range).default([]),
+  chunkStates: z.string().exactOptional(),
   settled: z
     .object({
       seconds: z.number().min(0),
@@ -79,7 +81,10 @@ const checksumOf = (text: string): string => createHash('sha256').update(text).d
 const fileIn = (directory: string): string => join(directory, 'checkpoint.json');
 
 /** Whose progress it is; a volume that was free since may hold anything. */
-export type CheckpointOwner = Pick<Checkpoint, 'copyId' | 'reservations'>;
+export type CheckpointOwner = Pick<Checkpoint, 'copyId' | 'reservations'> & {
+  /** An earlier run of the same copy may have written, whatever is known of it. */
+  mayHaveWritten?: boolean;
+};
 
 function begin({ copyId, reservations }: CheckpointOwner, plan: ReadPlan): Checkpoint {
   const now = Date.now();
@@ -164,7 +169,8 @@ export async function loadCheckpoint(
   if (typeof found === 'object') return found;
   const everything = [{ offset: 0, length: plan.bytesTotal }];
   // What this copy has written before, and nobody knows any more, may be anywhere.
-  const fresh = { ...begin(owner, plan), touched: found === 'damaged' ? everything : [] };
+  const isTouched = found === 'damaged' || owner.mayHaveWritten === true;
+  const fresh = { ...begin(owner, plan), touched: isTouched ? everything : [] };
   if (heartbeat === undefined || heartbeat === null) return fresh;
   const parsed = heartbeatSchema.safeParse(heartbeat);
   const because = parsed.success ? unfit(parsed.data, plan) : z.prettifyError(parsed.error);
@@ -184,6 +190,19 @@ export async function loadCheckpoint(
   }
   const running = attempt > 0 ? windowFrom(flushed, plan.bytesTotal, plan.rangeBytes) : undefined;
   return { ...known, touched: everything, ...(running === undefined ? {} : { running }) };
+}
+
+/** What became of each chunk, as a heartbeat tells it; undefined where it does not. */
+export function chunkStatesIn(
+  heartbeat: unknown,
+  onNotice: (notice: string) => void,
+): Uint8Array | undefined {
+  const { chunkStates } = heartbeatSchema.safeParse(heartbeat).data ?? {};
+  if (chunkStates === undefined) return undefined;
+  const states = readChunkStates(chunkStates);
+  if (!('because' in states)) return states;
+  onNotice(`what the last heartbeat says of chunks is not used: ${states.because}`);
+  return undefined;
 }
 
 /** @throws StateUnwritable, StorageFull */

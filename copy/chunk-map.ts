@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import {
@@ -11,12 +11,12 @@ import {
   CHUNK_STATES,
   type ChunkState,
 } from '../contract/copy.ts';
-import { DrayError } from '../contract/errors.ts';
-import { errnoOf } from '../system/atomic-file.ts';
+import { STATE_BITS } from '../contract/chunk-states.ts';
+import { unwritten } from '../system/state-errors.ts';
 import { MerkleTree } from './merkle.ts';
 import { addRange, missingBytes } from './ranges.ts';
 
-/** What was flushed: a whole chunk with its digest, or any other range without one. */
+/** What was flushed: whole chunks with the digest of each, or any other range without one. */
 export type RangeDone = ByteRange & {
   /** Default: copied. */
   state?: ChunkState;
@@ -32,7 +32,7 @@ const DIGEST_BYTES = 32;
 const CHECK_BYTES = 7;
 /** One byte of flags, the digest, and a check over both and whose they are. */
 const RECORD_BYTES = 1 + DIGEST_BYTES + CHECK_BYTES;
-const STATE = 0x0f;
+const NO_RECORD = Buffer.alloc(RECORD_BYTES);
 const COPIED = CHUNK_STATES.indexOf('copied');
 /** Taken from the source after it was copied: by then it may have changed. */
 const LATE = 0x20;
@@ -42,11 +42,12 @@ const NOTHING = Buffer.alloc(0);
 /** The chunks of a volume: the same grid for copy, digests and verify. */
 export type Grid = { bytesTotal: number; chunkBytes: number };
 
-/** Of a record: what is torn, damaged or of another copy does not have it. */
-function checkOf(copyId: string, index: number, record: Buffer): Buffer {
+/** Of a record: what is torn, damaged or of another copy or grid does not have it. */
+function checkOf(copyId: string, chunk: ByteRange, record: Buffer): Buffer {
   const content = record.subarray(0, 1 + DIGEST_BYTES);
-  const hash = createHash('sha256').update(`${copyId} ${index} `).update(content).digest();
-  return hash.subarray(0, CHECK_BYTES);
+  const place = `${copyId} ${chunk.offset} ${chunk.length} `;
+  const made = hash('sha256', Buffer.concat([Buffer.from(place), content]), 'buffer');
+  return made.subarray(0, CHECK_BYTES);
 }
 
 const deflated = promisify(deflateRaw);
@@ -60,6 +61,7 @@ export class ChunkMap {
   readonly #tree: MerkleTree;
 
   private constructor(
+    private readonly path: string,
     private readonly file: FileHandle,
     private readonly grid: Grid,
     private readonly copyId: string,
@@ -71,13 +73,15 @@ export class ChunkMap {
 
   /**
    * Reads what is there of chunks that are flushed; a damaged record is forgotten, and `onNotice`
-   * gets how many there were. @throws StateUnwritable, StorageFull
+   * gets how many there were. `states`: a byte a chunk, of those that have no record here since
+   * another host copied them. @throws StateUnwritable, StorageFull
    */
   static async open(
     directory: string,
     grid: Grid,
     { copyId, flushed }: { copyId: string; flushed: readonly ByteRange[] },
     onNotice: (notice: string) => void,
+    states?: Uint8Array,
   ): Promise<ChunkMap> {
     const path = join(directory, 'chunks');
     return writing(path, async () => {
@@ -89,15 +93,20 @@ export class ChunkMap {
         let damaged = 0;
         for (let index = 0; index < count; index += 1) {
           const record = records.subarray(index * RECORD_BYTES, (index + 1) * RECORD_BYTES);
-          const isFlushed = missingBytes(flushed, chunkAt(grid, index)) === 0;
+          if (record.equals(NO_RECORD)) continue;
+          const chunk = chunkAt(grid, index);
+          const isFlushed = missingBytes(flushed, chunk) === 0;
           const check = record.subarray(1 + DIGEST_BYTES);
-          const isWhole = check.equals(checkOf(copyId, index, record));
+          const isWhole = check.equals(checkOf(copyId, chunk, record));
           if (isFlushed && isWhole) continue;
-          if (isFlushed && record.some((byte) => byte !== 0)) damaged += 1;
+          if (isFlushed) damaged += 1;
           record.fill(0);
         }
-        if (damaged > 0) onNotice(`the digests of ${damaged} chunks are not used: damaged`);
-        return new ChunkMap(file, grid, copyId, records);
+        if (damaged > 0)
+          onNotice(`the digests of ${damaged} chunks are not used: damaged, or of another grid`);
+        const map = new ChunkMap(path, file, grid, copyId, records);
+        if (states !== undefined) await map.#adopt(flushed, states);
+        return map;
       } catch (error) {
         await file.close();
         throw error;
@@ -126,8 +135,9 @@ export class ChunkMap {
   /** Durable on return. Only whole chunks say something of a chunk. */
   async record(done: readonly RangeDone[]): Promise<void> {
     const whole = done.filter(({ offset, length }) => {
-      const chunk = chunkAt(this.grid, this.#indexOf(offset));
-      return chunk.offset === offset && chunk.length === length;
+      const { first, last } = this.#placesOf({ offset, length });
+      const end = chunkAt(this.grid, last);
+      return first * this.grid.chunkBytes === offset && end.offset + end.length === offset + length;
     });
     await this.#change(whole, (before, { state = 'copied', digest }) => ({
       flags:
@@ -157,10 +167,9 @@ export class ChunkMap {
   }
 
   /** The whole chunks that a range has a part of. */
-  overlapping({ offset, length }: ByteRange): ByteRange[] {
-    const first = this.#indexOf(offset);
-    const count = this.#indexOf(offset + length - 1) - first + 1;
-    return Array.from({ length: count }, (_, i) => chunkAt(this.grid, first + i));
+  overlapping(range: ByteRange): ByteRange[] {
+    const { first, last } = this.#placesOf(range);
+    return Array.from({ length: last - first + 1 }, (_, i) => chunkAt(this.grid, first + i));
   }
 
   /** Whole chunks that are copied once more: nothing that was known of them holds. */
@@ -172,16 +181,45 @@ export class ChunkMap {
   async states(flushed: readonly ByteRange[]): Promise<string> {
     const states = Buffer.alloc(this.records.length / RECORD_BYTES);
     for (let index = 0; index < states.length; index += 1) {
-      const flags = (this.records[index * RECORD_BYTES] ?? 0) & (STATE | CHUNK_REPEATED);
+      states[index] = (this.records[index * RECORD_BYTES] ?? 0) & (STATE_BITS | CHUNK_REPEATED);
+    }
+    for (const index of this.#wholeChunks(flushed)) {
+      const flags = states[index] ?? 0;
       // One that was flushed in pieces, or by a program that knows no chunks, has no state here.
-      const isCopied = missingBytes(flushed, chunkAt(this.grid, index)) === 0;
-      states[index] = (flags & STATE) === 0 && isCopied ? flags | COPIED : flags;
+      if ((flags & STATE_BITS) === 0) states[index] = flags | COPIED;
     }
     return (await deflated(states)).toString('base64');
   }
 
+  /** What another host knew of chunks that are flushed; their digests it has kept. */
+  async #adopt(flushed: readonly ByteRange[], states: Uint8Array): Promise<void> {
+    const unknown = [...this.#wholeChunks(flushed)].filter(
+      (index) => this.records[index * RECORD_BYTES] === 0 && (states[index] ?? 0) > 0,
+    );
+    await this.#change(
+      unknown.map((index) => ({ ...chunkAt(this.grid, index), flags: states[index] ?? 0 })),
+      (_, { flags }) => ({ flags, digest: undefined }),
+    );
+  }
+
+  /** Numbers of the chunks that are in merged ranges as a whole. */
+  *#wholeChunks(merged: readonly ByteRange[]): Generator<number> {
+    const { bytesTotal, chunkBytes } = this.grid;
+    for (const { offset, length } of merged) {
+      const end = offset + length;
+      const behind =
+        end === bytesTotal ? Math.ceil(end / chunkBytes) : Math.floor(end / chunkBytes);
+      for (let index = Math.ceil(offset / chunkBytes); index < behind; index += 1) yield index;
+    }
+  }
+
   #indexOf(offset: number): number {
     return Math.floor(offset / this.grid.chunkBytes);
+  }
+
+  /** Numbers of the first and the last chunk that a range has a part of. */
+  #placesOf({ offset, length }: ByteRange): { first: number; last: number } {
+    return { first: this.#indexOf(offset), last: this.#indexOf(offset + length - 1) };
   }
 
   #leaf(index: number): Uint8Array {
@@ -190,30 +228,38 @@ export class ChunkMap {
     return isThere ? this.records.subarray(at + 1, at + 1 + DIGEST_BYTES) : NOTHING;
   }
 
+  /** `ranges`: whole chunks each. */
   async #change<T extends ByteRange>(
-    chunks: readonly T[],
-    change: (flags: number, chunk: T) => { flags: number; digest: string | undefined },
+    ranges: readonly T[],
+    change: (flags: number, range: T) => { flags: number; digest: string | undefined },
   ): Promise<void> {
-    if (chunks.length === 0) return;
-    await writing('chunks', async () => {
+    if (ranges.length === 0) return;
+    await writing(this.path, async () => {
       let written: ByteRange[] = [];
-      for (const chunk of chunks) {
-        const index = this.#indexOf(chunk.offset);
-        const at = index * RECORD_BYTES;
-        const { flags, digest } = change(this.records[at] ?? 0, chunk);
-        const record = this.records.subarray(at, at + RECORD_BYTES);
-        record.fill(0);
-        record[0] = flags;
-        if (digest !== undefined) record.write(digest, 1, 'hex');
-        record.set(checkOf(this.copyId, index, record), 1 + DIGEST_BYTES);
-        this.#tree.set(index, this.#leaf(index));
-        written = addRange(written, { offset: at, length: RECORD_BYTES });
+      for (const range of ranges) {
+        const { first, last } = this.#placesOf(range);
+        for (let index = first; index <= last; index += 1) {
+          const { flags, digest } = change(this.records[index * RECORD_BYTES] ?? 0, range);
+          this.#set(index, flags, digest);
+        }
+        const length = (last - first + 1) * RECORD_BYTES;
+        written = addRange(written, { offset: first * RECORD_BYTES, length });
       }
       for (const { offset, length } of written) {
         await this.file.write(this.records, offset, length, offset);
       }
       await this.file.datasync();
     });
+  }
+
+  #set(index: number, flags: number, digest: string | undefined): void {
+    const at = index * RECORD_BYTES;
+    const record = this.records.subarray(at, at + RECORD_BYTES);
+    record.fill(0);
+    record[0] = flags;
+    if (digest !== undefined) record.write(digest, 1, 'hex');
+    record.set(checkOf(this.copyId, chunkAt(this.grid, index), record), 1 + DIGEST_BYTES);
+    this.#tree.set(index, this.#leaf(index));
   }
 }
 
@@ -227,8 +273,6 @@ async function writing<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    const because = (error as Error).message;
-    if (errnoOf(error) === 'ENOSPC') throw new DrayError('StorageFull', { path }, { cause: error });
-    throw new DrayError('StateUnwritable', { path, because }, { cause: error });
+    throw unwritten(dirname(path), error);
   }
 }

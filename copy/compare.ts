@@ -16,6 +16,7 @@ function rulesFor({ checkpoint, chunks }: Journal, { ends }: CompareRun): Rules<
   return {
     // One whose record was damaged is read again: the root needs the digests of all.
     looked: [...chunks.undigested()].reduce(removeRange, looked),
+    compares: true,
     reads: () => reads,
     judge: ({ digests: { source, destination } }) =>
       reads.length === 1 || source === destination ? 'equal' : 'different',

@@ -4,6 +4,7 @@ import type { Role } from '../contract/volume.ts';
 import type { HostState } from '../system/host-state.ts';
 import type { Log } from '../system/log.ts';
 import type { CopyVolumes } from './ends.ts';
+import type { LaneBudget } from './lane-budget.ts';
 
 /** What an attempt at a data step is given, of whichever step. */
 export type DataRun = {
@@ -18,6 +19,8 @@ export type DataRun = {
   ends: CopyEnds;
   volumes: CopyVolumes;
   limits: TimeLimits;
+  /** Of the host, for all that work there. */
+  laneBudget: LaneBudget;
   signal: AbortSignal;
   log: Log;
 };

@@ -15,14 +15,23 @@ export type EndState = {
 };
 
 const ANSWER_SECONDS = 10;
+/** What stat(1) is asked for: the mode in hexadecimal, all others in decimal. */
+const FACTS = /^([0-9a-f]+) (\d+) (\d+) (\d+) (\d+)$/;
 
 export function deviceLost(role: Role, device: Device, because: string): DrayError {
   return new DrayError('DeviceLost', { role, device: device.path, because });
 }
 
+/** Of a block device that may go between two looks. @throws DeviceLost */
+async function bytesOf(onDevice: string, device: Device, role: Role): Promise<number> {
+  return blockDeviceBytes(onDevice).catch((error: unknown) => {
+    throw deviceLost(role, device, (error as Error).message);
+  });
+}
+
 /**
  * Looks at an end through a process of its own: a target that does not answer then blocks none of
- * the worker's few I/O threads. @throws DeviceLost when it is gone, silent or of another size
+ * the worker's few I/O threads. @throws DeviceLost when it is gone, silent or of another size, ToolFailed
  */
 export async function inspectEnd(device: Device, role: Role): Promise<EndState> {
   const args = ['-L', '-c', '%f %d %i %r %s', '--', device.path];
@@ -33,14 +42,19 @@ export async function inspectEnd(device: Device, role: Role): Promise<EndState> 
     },
   );
   if (found.status !== 0) throw deviceLost(role, device, found.stderr.replace(/^.*: /, '').trim());
-  const [mode = '', dev = '0', inode = '', rdev = '0', size = ''] = found.stdout.split(' ');
+  const facts = FACTS.exec(found.stdout);
+  if (facts === null) {
+    const stderr = found.stdout;
+    throw new DrayError('ToolFailed', { tool: 'stat', status: 'unknown output', stderr });
+  }
+  const [, mode = '', dev = '0', inode = '', rdev = '0', size = ''] = facts;
   const isBlock = (parseInt(mode, 16) & 0o170000) === 0o060000;
   const onDevice = formatDeviceNumber(BigInt(isBlock ? rdev : dev));
   const state: EndState = {
     kind: isBlock ? 'block' : 'file',
     onDevice,
     identity: isBlock ? `block ${onDevice}` : `file ${dev} ${inode}`,
-    sizeBytes: isBlock ? await blockDeviceBytes(onDevice) : Number(size),
+    sizeBytes: isBlock ? await bytesOf(onDevice, device, role) : Number(size),
   };
   // Also how the plain file beneath a FUSE mount that is gone gives itself away: it is empty.
   if (state.sizeBytes !== device.sizeBytes) {

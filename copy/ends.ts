@@ -74,14 +74,15 @@ async function release(handle: FileHandle): Promise<void> {
 }
 
 /**
- * How to hold an end that a copier opens once more as /dev/fd/N. A block device is claimed. A file
+ * How to hold an end that a copier opens once more as /dev/fd/N. A block device is claimed, the one
+ * that is read as well: nobody mounts it meanwhile, or makes it part of something. A file
  * is only pointed at: every program this process starts closes what it does not inherit, and to
  * close a file that FUSE serves waits for its server. While a target is away that hangs the start
  * of anything, the tgtd that would bring it back included, and this process with it.
  */
 function flagsFor(kind: 'block' | 'file', access: number): number {
   if (kind === 'file') return O_PATH;
-  return access === constants.O_RDWR ? access | constants.O_EXCL : access;
+  return access | constants.O_EXCL;
 }
 
 /** Opens what inspectEnd saw, and nothing else. */
@@ -130,7 +131,7 @@ export function devicesOf(ends: ReadEnds): [Role, Device][] {
   return both.flatMap(([role, device]) => (device === undefined ? [] : [[role, device]]));
 }
 
-/** Each compared with what was seen, and claimed where it is a block device that is written. */
+/** Each compared with what was seen, and claimed where it is a block device. */
 async function openEnds(
   ends: ReadEnds,
   access: Record<Role, number>,
@@ -157,7 +158,7 @@ export async function openForCopy(ends: CopyEnds, volumes: CopyVolumes): Promise
   return (await openEnds(ends, access, volumes)) as OpenEnds;
 }
 
-/** All read-only. @throws DeviceLost, SourceUnreadable, DestinationUnreadable */
+/** All read-only. @throws DeviceLost, DeviceBusy, SourceUnreadable, DestinationUnreadable */
 export async function openForReading(ends: ReadEnds): Promise<OpenToRead> {
   return openEnds(ends, { source: constants.O_RDONLY, destination: constants.O_RDONLY });
 }

@@ -34,6 +34,8 @@ export type Guidance = {
   /** Bytes a second that it has to keep to, where nothing else keeps them. */
   readonly pace: number | undefined;
   readonly paused: boolean;
+  /** The most lanes that it may have, if it has any. */
+  readonly lanes: number;
   /** Calls back at each change; the answer ends that. */
   follow(listener: () => void): () => void;
 };

@@ -8,8 +8,8 @@ import { deviceLost, inspectEnd } from './end-state.ts';
 import type { RangeOutcome } from './engine.ts';
 import { FULL_ERRNOS, LOST_ERRNOS } from './errnos.ts';
 import { LOCKED_STATUS } from './lease.ts';
-import { answersReads } from './probe.ts';
-import { requireTools } from './tools.ts';
+import { answersReads, directEnds, readablePage } from './probe.ts';
+import { COPY_TOOLS, requireTools } from './tools.ts';
 
 /** Exit status of a shell, and of flock and setpriv, for a program that is not there. */
 const NOT_FOUND_STATUS = 127;
@@ -38,6 +38,22 @@ export async function assertAnswers(
   throw deviceLost(role, device, `it does not answer (${words})`);
 }
 
+/**
+ * That places of the source, which became zeros on the destination, are bad by themselves: of an end
+ * that was away for a moment they hold data. @throws DeviceLost
+ */
+export async function assertUnreadable(
+  places: readonly ByteRange[],
+  source: Device,
+  plan: ReadPlan,
+): Promise<void> {
+  const failed = { role: 'source' as const, errno: 'EIO' };
+  await assertAnswers(failed, 'nothing of it can be read', source, plan);
+  const offset = await readablePage(source, places, directEnds(plan).source);
+  if (offset === undefined) return;
+  throw deviceLost('source', source, `what could not be read at ${offset} now can be`);
+}
+
 async function explainEnd(
   failed: { role: Role; errno: string | undefined },
   words: string,
@@ -64,7 +80,7 @@ export async function explainFailure(
       return new DrayError('CopierFenced', { volume: context.volume });
     }
     if (exit.status === NOT_FOUND_STATUS) {
-      await requireTools(['flock', 'setpriv', 'dd', ...(context.plan.ionice ? ['ionice'] : [])]);
+      await requireTools([...COPY_TOOLS, ...(context.plan.ionice ? ['ionice'] : [])]);
     }
     if (failed !== undefined) return await explainEnd(failed, words, context);
     // A copier that was killed or came up short may have been hit by an end that has gone.

@@ -10,8 +10,9 @@ import type { ChunkDone } from './lanes/job.ts';
 import { type Lease, takeLease } from './lease.ts';
 import { addRange, nextMissing, sumBytes } from './ranges.ts';
 import { Rate } from './rate.ts';
-import { dropCaches, readBack } from './read-back.ts';
+import { dropCaches, type Pace, readBack } from './read-back.ts';
 import { copierStarter } from './start-copier.ts';
+import { followingAll, Steering, type Wishes } from './steering.ts';
 import { stuckError } from './supervise.ts';
 
 /** What an attempt is given that only reads. */
@@ -19,17 +20,23 @@ export type ReadRun = Omit<DataRun, 'plan' | 'ends' | 'volumes'> & {
   plan: ReadPlan;
   ends: ReadEnds;
   /** The readers hold the destination's lock. */
-  volumes: Pick<CopyVolumes, 'destination'>;
+  volumes: Pick<CopyVolumes, 'destination'> & Partial<CopyVolumes>;
   onProgress: (progress: VerifyProgress) => void;
+  /** What people want of the copy that it is part of; without them there is no limit. */
+  wishes?: Wishes;
 };
 
 /** What is looked at, and what it is judged by. */
 export type Rules<F extends string> = {
   /** What needs no look any more, merged. */
   looked: ByteRange[];
+  /** False: digests are taken, and nothing is compared. */
+  compares: boolean;
   /** The ends of a chunk that have to be read. */
   reads: (offset: number) => Role[];
   judge: (chunk: ChunkDone) => F | 'equal';
+  /** Throws where what was found is an error: it goes before why the rest cannot be read. */
+  refuse?: (found: ReadonlyMap<F | 'equal', Found>) => void;
 };
 
 /** How often something was found, and where first. */
@@ -45,6 +52,10 @@ class Inspection<F extends string> {
   /** Looked at, not recorded yet. */
   #fresh: { chunk: ChunkDone; isEqual: boolean }[] = [];
   #recordedAt = performance.now();
+  /** By readers that have ended, and with those that read now. */
+  #read = { before: 0, now: 0 };
+  /** The limit in force at a moment. Unit: bytes a second. */
+  limit: () => number | undefined = () => undefined;
 
   constructor(
     private readonly run: ReadRun,
@@ -71,6 +82,12 @@ class Inspection<F extends string> {
     return { range: { offset: rest.offset, length: end - rest.offset }, reads };
   }
 
+  /** Bytes of all requests of those that read now. */
+  moved(bytes: number): void {
+    this.#read.now = bytes;
+    this.#tell();
+  }
+
   async look(chunks: readonly ChunkDone[]): Promise<void> {
     for (const chunk of chunks) {
       const finding = this.rules.judge(chunk);
@@ -83,6 +100,13 @@ class Inspection<F extends string> {
     if (performance.now() - this.#recordedAt >= RECORD_MILLISECONDS) await this.record();
   }
 
+  /** Durable on return; nobody reads any more. */
+  async end(): Promise<void> {
+    const { before, now } = this.#read;
+    this.#read = { before: before + now, now: 0 };
+    await this.record();
+  }
+
   /** Durable on return. */
   async record(): Promise<void> {
     if (this.#fresh.length === 0) return;
@@ -92,9 +116,9 @@ class Inspection<F extends string> {
     const late: (ByteRange & { digest: string })[] = [];
     for (const { chunk, isEqual } of this.#fresh.splice(0)) {
       const { offset, length, digests } = chunk;
-      (isEqual ? equal : differing).push({ offset, length });
-      // Of the source, or of the only end there is.
-      const digest = digests.source ?? digests.destination;
+      if (this.rules.compares) (isEqual ? equal : differing).push({ offset, length });
+      // Of the source, or of the only end there is, where that is as good.
+      const digest = digests.source ?? (isEqual ? digests.destination : undefined);
       const isKnown = chunks.digestOf(offset) !== undefined;
       if (digest !== undefined && !isKnown) late.push({ offset, length, digest });
     }
@@ -106,7 +130,12 @@ class Inspection<F extends string> {
     const bytesCompared = sumBytes(this.#looked);
     const { bytesTotal } = this.run.plan;
     const bytesPerSecond = this.#rate.add(bytesCompared);
-    this.run.onProgress({ bytesCompared, bytesTotal, bytesPerSecond });
+    const bytesRead = this.#read.before + this.#read.now;
+    const limit = this.limit();
+    this.run.onProgress({
+      ...{ bytesCompared, bytesTotal, bytesPerSecond, bytesRead },
+      ...(limit === undefined ? {} : { limit }),
+    });
   }
 }
 
@@ -117,19 +146,37 @@ async function lookAtAll<F extends string>(
   inspection: Inspection<F>,
 ): Promise<LaneSetting | undefined> {
   const open = await openForReading(run.ends);
+  const { wishes } = run;
+  const steering = wishes && (await Steering.open(lease, { ...run, wishes }));
+  const share = run.laneBudget.share(Object.values(run.volumes).map(({ backend }) => backend));
+  const guidance: Pace = {
+    get pace() {
+      return steering?.limit;
+    },
+    get lanes() {
+      return share.lanes;
+    },
+    follow: followingAll(share, ...(steering === undefined ? [] : [steering])),
+  };
+  inspection.limit = () => guidance.pace;
   try {
-    const read = { ...run, open, start: copierStarter(lease, open) };
+    const read = { ...run, open, guidance, start: copierStarter(lease, open) };
     await dropCaches(read);
     let lanes: LaneSetting | undefined;
     for (let next = inspection.next(); next !== undefined; next = inspection.next()) {
       try {
-        lanes = await readBack(read, next.range, next.reads, (chunks) => inspection.look(chunks));
+        lanes = await readBack(read, next.range, next.reads, {
+          done: (chunks) => inspection.look(chunks),
+          moved: (bytes) => inspection.moved(bytes),
+        });
       } finally {
-        await inspection.record();
+        await inspection.end();
       }
     }
     return lanes;
   } finally {
+    share.end();
+    steering?.close();
     await open.close();
   }
 }
@@ -138,7 +185,7 @@ async function lookAtAll<F extends string>(
  * One attempt that reads, past the page cache, what no attempt has looked at yet. `conclude` makes
  * something of what this one found. On abort throws the signal's reason, after the readers ended.
  * @throws DeviceLost, ReaderFailed, SourceUnreadable, DestinationUnreadable, VerifyStalled,
- * CopierStuck, CopierFenced, and what `rulesFor` and `conclude` throw
+ * CopierStuck, CopierFenced, and what `rulesFor` and its `refuse` throw
  */
 export async function inspect<F extends string, T>(
   run: ReadRun,
@@ -153,8 +200,14 @@ export async function inspect<F extends string, T>(
     log.warn(notice, { destination, copyId }),
   );
   try {
-    const inspection = new Inspection(run, journal, rulesFor(journal));
-    const lanes = await lookAtAll(run, lease, inspection);
+    const rules = rulesFor(journal);
+    const inspection = new Inspection(run, journal, rules);
+    const lanes = await lookAtAll(run, lease, inspection).catch((error: unknown) => {
+      const isOfReaders = error instanceof DrayError && error.code !== 'CopierFenced';
+      if (isOfReaders) rules.refuse?.(inspection.found);
+      throw error;
+    });
+    rules.refuse?.(inspection.found);
     return conclude(journal, inspection.found, lanes);
   } catch (error) {
     const stuck = stuckError(error, destination);

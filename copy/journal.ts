@@ -6,10 +6,11 @@ import { assertCurrent } from '../system/epoch.ts';
 import {
   type Checkpoint,
   type CheckpointOwner,
+  chunkStatesIn,
   loadCheckpoint,
   saveCheckpoint,
 } from './checkpoint.ts';
-import { addCounts } from './byte-counts.ts';
+import { addCounts } from '../contract/byte-counts.ts';
 import { ChunkMap, type RangeDone } from './chunk-map.ts';
 import { addPoint } from './curve.ts';
 import { holdsLease, type Lease } from './lease.ts';
@@ -59,7 +60,8 @@ export class Journal {
     const loaded = await loadCheckpoint(lease.directory, input, plan, heartbeat, onNotice);
     const all = { offset: 0, length: plan.bytesTotal };
     const found = work === 'compare' ? { ...loaded, flushed: [all] } : loaded;
-    const chunks = await ChunkMap.open(lease.directory, plan, found, onNotice);
+    const states = chunkStatesIn(heartbeat, onNotice);
+    const chunks = await ChunkMap.open(lease.directory, plan, found, onNotice, states);
     const journal = new Journal(lease, volume, found, chunks);
     const { pausedAt, ...known } = found;
     try {
@@ -128,9 +130,13 @@ export class Journal {
     await this.go({ ...this.current, flushed, counts, curve, unreadable, idleAttempts: 0 });
   }
 
-  /** Of another limit another window follows, before a range that goes as far as it. */
+  /**
+   * Before a range that goes as far as the window: another limit has another one, and how far a
+   * range came that was stopped says nothing of the next.
+   */
   async resize(windowBytes: number): Promise<void> {
-    if (windowBytes === this.#windowBytes) return;
+    const isStopped = this.current.running?.moved !== undefined;
+    if (windowBytes === this.#windowBytes && !isStopped) return;
     this.#windowBytes = windowBytes;
     await this.go(this.current);
   }
@@ -161,13 +167,17 @@ export class Journal {
     late: readonly (ByteRange & { digest: string })[],
   ): Promise<void> {
     await this.chunks.recordLate(late);
-    await this.save({
-      ...this.current,
-      verified: equal.reduce(addRange, this.current.verified),
-      differing: differing.reduce(addRange, equal.reduce(removeRange, this.current.differing)),
-      bytesDigestedLate: this.current.bytesDigestedLate + sumBytes(late),
-      idleAttempts: 0,
-    });
+    const before = this.current;
+    const after = {
+      ...before,
+      verified: equal.reduce(addRange, before.verified),
+      differing: differing.reduce(addRange, equal.reduce(removeRange, before.differing)),
+      bytesDigestedLate: before.bytesDigestedLate + sumBytes(late),
+    };
+    // What differs is looked at in each attempt, which is no progress.
+    const known = ({ verified, differing }: Checkpoint): number =>
+      sumBytes(verified) + sumBytes(differing);
+    await this.save(known(after) > known(before) ? { ...after, idleAttempts: 0 } : after);
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Device } from '../contract/attachment.ts';
 import type { CopyPlan, Reasoned } from '../contract/copy.ts';
 import type { ReadPlan } from '../contract/verify.ts';
 import type { Role, VolumeRef } from '../contract/volume.ts';
-import { wholePages } from './lanes/alignment.ts';
+import { wholeTimes } from './lanes/alignment.ts';
 import type { LaneLimits } from './lanes/climb.ts';
 import { FUSE_REQUEST_BYTES, isQemuExport } from './probe.ts';
 
@@ -13,7 +13,7 @@ const MIB = 2 ** 20;
 const MIN_REQUEST_BYTES = MIB / 4;
 const MAX_REQUEST_BYTES = 8 * MIB;
 /** Memory for the requests of all lanes of a process. */
-const BUFFER_BYTES = 64 * MIB;
+const BUFFER_BYTES = 32 * MIB;
 
 function least(most: readonly Reasoned<number>[]): Reasoned<number> {
   return most.reduce((least, other) => (other.value < least.value ? other : least));
@@ -50,13 +50,19 @@ export function chooseMinRequestBytes(blockBytes: number, isAskedFor: boolean): 
   return isAskedFor ? blockBytes : Math.min(blockBytes, MIN_REQUEST_BYTES);
 }
 
-function longestOf(maxLanes: number, chunkBytes: number): Reasoned<number> {
-  const share = wholePages(Math.floor(BUFFER_BYTES / maxLanes));
-  return least([
+/** Times the shortest request, so that one of any length ends where the shortest may begin. */
+function longestOf(
+  maxLanes: number,
+  chunkBytes: number,
+  minRequestBytes: number,
+): Reasoned<number> {
+  const share = BUFFER_BYTES / maxLanes;
+  const { value, because } = least([
     { value: MAX_REQUEST_BYTES, because: 'longer ones are not tried' },
     { value: share, because: `longer ones of ${maxLanes} lanes take too much memory` },
     { value: chunkBytes, because: 'a chunk has no more bytes' },
   ]);
+  return { value: wholeTimes(value, minRequestBytes), because };
 }
 
 /** How long a request may become. @throws DeviceLost */
@@ -67,7 +73,7 @@ export async function chooseMaxRequestBytes(
 ): Promise<Reasoned<number>> {
   const { blockBytes, chunkBytes, minRequestBytes, maxLanes } = sizes;
   if (minRequestBytes === blockBytes) return { value: blockBytes, because: 'asked for' };
-  const longest = longestOf(maxLanes.value, chunkBytes);
+  const longest = longestOf(maxLanes.value, chunkBytes, minRequestBytes);
   if (!isDirect || !(await isQemuExport(destination, 'destination'))) return longest;
   const because = "qemu's FUSE export mixes up longer direct writes";
   return least([{ value: FUSE_REQUEST_BYTES, because }, longest]);
@@ -81,7 +87,7 @@ export function copyLimits(plan: CopyPlan): LaneLimits {
 
 /** Of verify, which only reads. */
 export function readLimits({ maxLanes: { value: maxLanes }, chunkBytes }: ReadPlan): LaneLimits {
-  const { value: maxRequestBytes } = longestOf(maxLanes, chunkBytes);
-  const minRequestBytes = Math.min(MIN_REQUEST_BYTES, maxRequestBytes);
+  const minRequestBytes = Math.min(MIN_REQUEST_BYTES, chunkBytes);
+  const { value: maxRequestBytes } = longestOf(maxLanes, chunkBytes, minRequestBytes);
   return { maxLanes, minRequestBytes, maxRequestBytes };
 }

@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { access, mkdir, readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { DrayError } from '../contract/errors.ts';
-import type { Undone, VolumeRef } from '../contract/volume.ts';
+import { formatVolume, type Undone, type VolumeRef } from '../contract/volume.ts';
 import { errnoOf, removeDurably, writeAtomic } from '../system/atomic-file.ts';
 import { assertCurrent, type Epoch } from '../system/epoch.ts';
 import { Exclusion } from '../system/exclusion.ts';
 import type { HostState } from '../system/host-state.ts';
+import { makeDirectory } from '../system/make-directory.ts';
 import { endProcess, flockHolders } from '../system/processes.ts';
 import { runTool, runToolOrThrow } from '../system/run.ts';
-import { removeGroups } from './throttle/cgroup.ts';
+import { liftLimits, removeGroups } from './throttle/cgroup.ts';
 
 /** The right of one attempt to write one destination, until another one takes it. */
 export type Lease = {
@@ -38,8 +39,19 @@ export function copierDirectory(state: HostState, volume: VolumeRef): string {
   return join(state.dirs.copiers, `${volume.backend}.${volume.id}`);
 }
 
+/** Name of the volume that a copier directory is of. */
+export const volumeNameOf = (directory: string): string => basename(directory).replace('.', ':');
+
+const lockIn = (directory: string): string => join(directory, 'lock');
+
+/** Programs that write a copier directory's volume now, or are about to: they hold its lock. */
+export async function copierPids(directory: string): Promise<number[]> {
+  const holders = await flockHolders(lockIn(directory));
+  return holders.map(({ pid }) => pid);
+}
+
 function leaseIn(directory: string, epoch: Epoch, token: string): Lease {
-  const [lockFile, leaseFile] = [join(directory, 'lock'), join(directory, 'lease')];
+  const [lockFile, leaseFile] = [lockIn(directory), join(directory, 'lease')];
   return { directory, lockFile, leaseFile, token, epoch };
 }
 
@@ -57,38 +69,50 @@ export function holdsLease(lease: Lease): boolean {
 async function clearLock({ directory, lockFile }: Lease): Promise<void> {
   let pid = 0;
   for (let round = 0; round < 3; round += 1) {
-    for (const holder of await flockHolders(lockFile)) {
+    const holders = await flockHolders(lockFile);
+    if (holders.length > 0) await liftLimits(directory);
+    for (const holder of holders) {
       pid = holder.pid;
       if (!(await endProcess(holder, 'SIGKILL', KILL_SECONDS))) break;
     }
     const args = ['-w', String(LOCK_SECONDS), '-E', String(LOCKED_STATUS), lockFile, 'true'];
     if ((await runTool('flock', args)).status === 0) return;
   }
-  const volume = basename(directory).replace('.', ':');
+  const volume = volumeNameOf(directory);
   throw new DrayError('CopierStuck', { pid, host: hostname(), volume });
 }
 
-/**
- * Does something in the copier directory of a copy, which is made where there is none, and not while
- * a fence is at work there. @throws WorkerSuperseded, StateUnwritable, StorageFull
- */
-export async function inCopierDirectory<T>(
+/** In a copier directory, which is made where there is none, and not while a fence is at work there. */
+async function inCopierDirectory<T>(
   state: HostState,
   destination: VolumeRef,
-  copyId: string,
   act: (directory: string) => Promise<T>,
 ): Promise<T> {
   const directory = copierDirectory(state, destination);
   return exclusion.run(directory, async () => {
-    try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      const because = (error as Error).message;
-      throw new DrayError('StateUnwritable', { path: directory, because }, { cause: error });
-    }
+    await makeDirectory(directory);
     assertCurrent(state.epoch);
-    await writeAtomic(join(directory, OWNER), copyId);
     return act(directory);
+  });
+}
+
+/**
+ * Does something in the copier directory of a copy that need not have begun. One that ended long ago
+ * takes nothing from the copy that came after it.
+ * @throws CopierFenced, WorkerSuperseded, StateUnwritable, StorageFull
+ */
+export async function inDirectoryOf(
+  state: HostState,
+  { destination, copyId }: { destination: VolumeRef; copyId: string },
+  act: (directory: string) => Promise<void>,
+): Promise<void> {
+  await inCopierDirectory(state, destination, async (directory) => {
+    const owner = await ownerOf(directory);
+    if ((owner ?? copyId) !== copyId) {
+      throw new DrayError('CopierFenced', { volume: formatVolume(destination) });
+    }
+    await writeAtomic(join(directory, OWNER), copyId);
+    await act(directory);
   });
 }
 
@@ -103,7 +127,8 @@ export async function takeLease(
   copyId: string,
   token: string,
 ): Promise<Lease> {
-  return inCopierDirectory(state, destination, copyId, async (directory) => {
+  return inCopierDirectory(state, destination, async (directory) => {
+    await writeAtomic(join(directory, OWNER), copyId);
     const lease = leaseIn(directory, state.epoch, token);
     // Written down who may write, then made true.
     await writeAtomic(lease.leaseFile, `${lease.token}\n`);
@@ -134,7 +159,7 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** The copy that a copier directory belongs to; undefined when nothing says so. */
-async function ownerOf(directory: string): Promise<string | undefined> {
+export async function ownerOf(directory: string): Promise<string | undefined> {
   try {
     return await readFile(join(directory, OWNER), 'utf8');
   } catch (error) {

@@ -15,7 +15,7 @@ import { wholePages } from './lanes/alignment.ts';
 import { chunkBytesOf, inspectEnds, type Pair, rangeBytesOf } from './plan.ts';
 import { probeDirect } from './probe.ts';
 import { REQUEST_BYTES } from './read-back.ts';
-import { requireTools } from './tools.ts';
+import { COPY_TOOLS, requireTools } from './tools.ts';
 
 /** One volume, and what a certificate says of it. */
 type Certified = {
@@ -61,7 +61,7 @@ async function probe(ends: ReadEnds, role: Role, grid: Grid): Promise<Reasoned<b
  */
 export async function planRead(input: ReadPlanInput): Promise<ReadPlan> {
   const { ends, volumes, host } = input;
-  await requireTools(['dd', 'flock', 'setpriv']);
+  await requireTools(COPY_TOOLS);
   const configured = configuredLanes(host, volumes);
   const grid = await chooseGrid(input, configured.value);
   const blockBytes = REQUEST_BYTES;

@@ -8,7 +8,7 @@ import type {
 } from '../contract/copy.ts';
 import { parseBlockSize } from '../contract/block-size.ts';
 import { DrayError } from '../contract/errors.ts';
-import { engineAsked } from '../contract/read-errors.ts';
+import { engineAsked, MAX_LANE_REQUEST_BYTES } from '../contract/engine-asked.ts';
 import { formatVolume, type Role, type VolumeRef } from '../contract/volume.ts';
 import { slowestOf, type Timetable } from '../system/config/timetable.ts';
 import { type EndState, inspectEnd } from './end-state.ts';
@@ -19,10 +19,10 @@ import {
   type ConfiguredLanes,
   configuredLanes,
 } from './lane-limits.ts';
-import { ALIGNMENT, wholePages } from './lanes/alignment.ts';
+import { wholePages } from './lanes/alignment.ts';
 import { openRefusal, probedBytes, probeDirect } from './probe.ts';
 import { chooseThrottle } from './throttle/throttle.ts';
-import { requireTools } from './tools.ts';
+import { COPY_TOOLS, requireTools } from './tools.ts';
 import { chooseExtents, chooseZeros } from './zeros.ts';
 
 /** Cinder's default of volume_dd_blocksize. */
@@ -30,9 +30,13 @@ const DEFAULT_BLOCK_SIZE = '1M';
 const MIB = 2 ** 20;
 /** What a crash may cost: of one program that flushes once a range, and of lanes that go on. */
 const MAX_RANGE_BYTES = { dd: 256 * MIB, direct: 512 * MIB, file: 256 * MIB };
+/** Lanes that wait for records are slowed down by less; under a limit they never come so far. */
+const WINDOW_SECONDS = 2;
+const [HALF, EIGHTH] = [2, 8];
 const MAX_CHUNK_BYTES = 64 * MIB;
 const MAX_SLOW_CHUNKS = 2 ** 18;
-const EIGHTH = 8;
+/** Chunks in a range, at least. */
+const CHUNKS = 8;
 
 /** What a host's configuration says of copies. */
 export type HostCopySettings = ConfiguredLanes & {
@@ -52,34 +56,36 @@ export type PlanInput = Pair & {
   host: HostCopySettings;
 };
 
-/** Ranges and chunks are whole requests and whole pages: whoever reads them back may do so directly. */
-function unitOf(blockBytes: number): number {
-  let [a, b] = [blockBytes, ALIGNMENT];
-  while (b !== 0) [a, b] = [b, a % b];
-  return (blockBytes / a) * ALIGNMENT;
-}
-
-/** At most 256 MiB (`direct`: 512) and an eighth of the volume, in whole units, at least one. */
-export function rangeBytesOf(engine: EngineName, bytesTotal: number, blockBytes: number): number {
-  const unit = unitOf(blockBytes);
-  const eighth = Math.ceil(bytesTotal / EIGHTH / unit);
-  const most = Math.floor(MAX_RANGE_BYTES[engine] / unit);
-  return Math.max(1, Math.min(eighth, most)) * unit;
+/**
+ * At most 256 MiB and an eighth of the volume, in whole requests, at least one. Of `direct` 512 MiB,
+ * and up to half of the volume where two seconds under its limit are so much. Requests that are no
+ * whole pages go through the page cache, both ways, so that no range has to end at a page.
+ */
+export function rangeBytesOf(
+  engine: EngineName,
+  bytesTotal: number,
+  blockBytes: number,
+  bytesPerSecond = Infinity,
+): number {
+  const window = Math.min(bytesTotal / HALF, bytesPerSecond * WINDOW_SECONDS);
+  const part = Math.max(bytesTotal / EIGHTH, engine === 'direct' ? window : 0);
+  const most = Math.floor(MAX_RANGE_BYTES[engine] / blockBytes);
+  return Math.max(1, Math.min(Math.ceil(part / blockBytes), most)) * blockBytes;
 }
 
 /**
  * At most 64 MiB, an eighth of a range (of which each lane has one), and a second's worth, in whole
- * units, at least one: and a slow copy of a large volume has no more than MAX_SLOW_CHUNKS.
+ * requests, at least one: and a slow copy of a large volume has no more than MAX_SLOW_CHUNKS.
  */
 export function chunkBytesOf(
   plan: Pick<CopyPlan, 'bytesTotal' | 'rangeBytes' | 'blockBytes'>,
   lanes: number,
   bytesPerSecond = Infinity,
 ): number {
-  const unit = unitOf(plan.blockBytes);
+  const { blockBytes } = plan;
   const slow = Math.max(bytesPerSecond, plan.bytesTotal / MAX_SLOW_CHUNKS);
-  const most = Math.min(MAX_CHUNK_BYTES, plan.rangeBytes / Math.max(EIGHTH, lanes), slow);
-  return Math.max(1, Math.floor(most / unit)) * unit;
+  const most = Math.min(MAX_CHUNK_BYTES, plan.rangeBytes / Math.max(CHUNKS, lanes), slow);
+  return Math.max(1, Math.floor(most / blockBytes)) * blockBytes;
 }
 
 /**
@@ -99,6 +105,12 @@ async function chooseEngine(
   }
   if (wholePages(blockBytes) !== blockBytes) {
     return { value: 'dd', because: `lanes want whole pages, not requests of ${blockBytes} bytes` };
+  }
+  if (blockBytes > MAX_LANE_REQUEST_BYTES) {
+    return {
+      value: 'dd',
+      because: `lanes want requests of at most ${MAX_LANE_REQUEST_BYTES} bytes`,
+    };
   }
   return { value: 'direct', because: 'both ends can be opened, and requests are whole pages' };
 }
@@ -142,7 +154,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const fixed = timetable === undefined ? host.bytesPerSecond : undefined;
   const bytesPerSecond = options.bytesPerSecond ?? fixed;
   const slowest = bytesPerSecond ?? (timetable && slowestOf(timetable));
-  await requireTools([...['dd', 'flock', 'setpriv'], ...(ionice === undefined ? [] : ['ionice'])]);
+  await requireTools([...COPY_TOOLS, ...(ionice === undefined ? [] : ['ionice'])]);
   const { source, destination } = await inspectEnds(input);
   const bytesTotal = ends.source.sizeBytes;
   const engine = await chooseEngine(ends, blockBytes, engineAsked(options));
@@ -150,15 +162,18 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
   const probed = probedBytes(engine.value, bytesTotal);
   const probe = async (role: Role): Promise<Reasoned<boolean>> => {
     if (engine.value === 'file') return buffered;
-    if (engine.value === 'direct' && wholePages(blockBytes) !== blockBytes) {
+    // A probe would not tell: where a file has a hole, direct reads come whatever their length.
+    if (wholePages(blockBytes) !== blockBytes) {
       return { value: false, because: `requests of ${blockBytes} bytes are not whole pages` };
     }
     return probeDirect(ends[role], role, probed, blockBytes);
   };
-  const sourceDirect = await probe('source');
-  const destinationDirect = await probe('destination');
+  const [sourceDirect, destinationDirect] = await Promise.all([
+    probe('source'),
+    probe('destination'),
+  ]);
   const direct = { source: sourceDirect.value, destination: destinationDirect.value };
-  const rangeBytes = rangeBytesOf(engine.value, bytesTotal, blockBytes);
+  const rangeBytes = rangeBytesOf(engine.value, bytesTotal, blockBytes, slowest);
   const configured = configuredLanes(host, volumes);
   const sized = { bytesTotal, blockBytes, rangeBytes };
   const chunkBytes = chunkBytesOf(sized, configured.value, slowest);
@@ -171,7 +186,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     maxRequestBytes: await chooseMaxRequestBytes(ends.destination, direct.destination, sizes),
     sourceDirect,
     destinationDirect,
-    extents: await chooseExtents(engine.value, source.kind),
+    extents: await chooseExtents(engine.value, source.kind, ends.source),
     zeros: await chooseZeros(engine.value, destination, input),
     throttle: await chooseThrottle(ends, direct, engine.value, slowest !== undefined),
     ...(options.onReadError === undefined ? {} : { onReadError: options.onReadError }),

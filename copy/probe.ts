@@ -1,24 +1,25 @@
 import type { Device } from '../contract/attachment.ts';
-import type { EngineName, Reasoned } from '../contract/copy.ts';
+import type { ByteRange, EngineName, Reasoned } from '../contract/copy.ts';
 import type { ReadPlan } from '../contract/verify.ts';
 import type { Role } from '../contract/volume.ts';
 import { DrayError } from '../contract/errors.ts';
 import { runTool } from '../system/run.ts';
 import { deviceLost } from './end-state.ts';
 import { errnoOfMessage, LOST_ERRNOS } from './errnos.ts';
-import { wholePages } from './lanes/alignment.ts';
+import { ALIGNMENT, wholePages } from './lanes/alignment.ts';
 
 const READ_SECONDS = 30;
 
 /** Why a read of one block failed, in dd's words; undefined when it came. Changes nothing. */
 async function readFailure(
-  device: Device,
+  path: string,
   at: { offset: number; length: number; blockBytes: number; direct: boolean },
+  timeoutSeconds = READ_SECONDS,
 ): Promise<string | undefined> {
   const result = await runTool(
     'dd',
     [
-      `if=${device.path}`,
+      `if=${path}`,
       'of=/dev/null',
       `bs=${at.blockBytes}`,
       `skip=${at.offset}`,
@@ -26,7 +27,7 @@ async function readFailure(
       `iflag=count_bytes,skip_bytes${at.direct ? ',direct' : ''}`,
       'status=none',
     ],
-    { timeoutSeconds: READ_SECONDS },
+    { timeoutSeconds },
   );
   if (result.status === 0) return undefined;
   return reasonIn(result.stderr);
@@ -36,6 +37,24 @@ async function readFailure(
 function reasonIn(stderr: string): string {
   const words = stderr.trim().split('\n')[0] ?? '';
   return words.slice(words.lastIndexOf(': ') + 2);
+}
+
+/** Time for a device to give its first bytes to somebody who waits for them. */
+const GLANCE_SECONDS = 3;
+const GLANCE_BYTES = 4096;
+
+/** Why a device does not give its first bytes at once, in words; undefined when it does. */
+export async function whySilent(path: string): Promise<string | undefined> {
+  const first = { offset: 0, length: GLANCE_BYTES, blockBytes: GLANCE_BYTES };
+  try {
+    const failure = await readFailure(path, { ...first, direct: true }, GLANCE_SECONDS);
+    // A file system without O_DIRECT refuses that, not the read.
+    if (failure === undefined || errnoOfMessage(failure) !== 'EINVAL') return failure;
+    return await readFailure(path, { ...first, direct: false }, GLANCE_SECONDS);
+  } catch (error) {
+    if (!(error instanceof DrayError) || error.code !== 'ToolFailed') throw error;
+    return `no byte within ${GLANCE_SECONDS} s`;
+  }
 }
 
 /**
@@ -105,7 +124,7 @@ export async function probeDirect(
   }
   if (bytes === 0) return { value: false, because: 'it is shorter than a page' };
   for (const block of tellingBlocks(bytes, blockBytes)) {
-    const failure = await readFailure(device, { ...block, blockBytes, direct: true });
+    const failure = await readFailure(device.path, { ...block, blockBytes, direct: true });
     if (failure === undefined) continue;
     if (LOST_ERRNOS.has(errnoOfMessage(failure) ?? '')) throw deviceLost(role, device, failure);
     const { length, offset } = block;
@@ -129,19 +148,47 @@ export function directEnds(
   return { source: plan.sourceDirect.value, destination: plan.destinationDirect.value };
 }
 
+/** Whether one place on an end can be read, in the way the plan reads it; in time. */
+async function canBeRead(
+  device: Device,
+  { offset, length }: ByteRange,
+  at: { blockBytes: number; direct: boolean },
+): Promise<boolean> {
+  try {
+    return (await readFailure(device.path, { ...at, offset, length })) === undefined;
+  } catch (error) {
+    // No answer in time, which is an answer too.
+    if (!(error instanceof DrayError) || error.code !== 'ToolFailed') throw error;
+    return false;
+  }
+}
+
+/** The longest of the places are looked at: what was away for a while leaves long ones. */
+const LOOKED_AT = 4;
+
+/** A page in a place that can be read; undefined where it seems to be none. */
+export async function readablePage(
+  device: Device,
+  places: readonly ByteRange[],
+  direct: boolean,
+): Promise<number | undefined> {
+  const longest = places.toSorted((a, b) => b.length - a.length).slice(0, LOOKED_AT);
+  for (const { offset, length } of longest) {
+    const page = { offset, length: Math.min(length, ALIGNMENT) };
+    const isPage = page.offset % ALIGNMENT === 0 && page.length === ALIGNMENT;
+    const at = { blockBytes: ALIGNMENT, direct: direct && isPage };
+    if (await canBeRead(device, page, at)) return offset;
+  }
+  return undefined;
+}
+
 /** Whether an end still answers reads, at its start or at its end, in the way the plan reads it. */
 export async function answersReads(device: Device, role: Role, plan: ReadPlan): Promise<boolean> {
   const { bytesTotal, blockBytes } = plan;
   const direct = directEnds(plan)[role];
   const bytes = direct ? probedBytes(plan.engine.value, bytesTotal) : bytesTotal;
   for (const block of tellingBlocks(bytes, blockBytes)) {
-    try {
-      const failure = await readFailure(device, { ...block, blockBytes, direct });
-      if (failure === undefined) return true;
-    } catch (error) {
-      // No answer in time, which is an answer too.
-      if (!(error instanceof DrayError) || error.code !== 'ToolFailed') throw error;
-    }
+    if (await canBeRead(device, block, { blockBytes, direct })) return true;
   }
   return false;
 }

@@ -1,7 +1,12 @@
 import type { CopyProgress, LaneSetting } from '../contract/copy.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { sumBytes } from './ranges.ts';
+import type { ChunkMap } from './chunk-map.ts';
+import type { Journal } from './journal.ts';
+import { enclosed, sumBytes } from './ranges.ts';
 import { Rate } from './rate.ts';
+
+/** Of which a workflow's history takes the list; what is between counts as touched as well. */
+const MOST_TOUCHED = 1000;
 
 type Known = Readonly<Pick<Checkpoint, 'flushed' | 'unreadable' | 'counts'>>;
 
@@ -18,17 +23,33 @@ export class ProgressReport {
   #submitted = 0;
   #pid: number | undefined;
   #lanes: LaneSetting | undefined;
+  #digestsRoot: string;
+  #chunkStates: string;
 
-  constructor(
+  private constructor(
     checkpoint: Readonly<Checkpoint>,
-    private digestsRoot: string,
+    private readonly chunks: Pick<ChunkMap, 'root' | 'states'>,
+    chunkStates: string,
     private readonly tell: (progress: CopyProgress) => void,
+    /** Bytes a second; undefined: unlimited. */
+    private readonly limit: () => number | undefined,
   ) {
     this.#attempt = checkpoint.attempts;
     this.#bytesTotal = checkpoint.bytesTotal;
     this.#known = checkpoint;
-    this.#timer = setInterval(() => this.#report(), 1000);
+    this.#digestsRoot = chunks.root;
+    this.#chunkStates = chunkStates;
+    this.#timer = setInterval(() => void this.#reportChunks(), 1000);
     this.#report();
+  }
+
+  static async start(
+    { checkpoint, chunks }: Pick<Journal, 'checkpoint' | 'chunks'>,
+    tell: (progress: CopyProgress) => void,
+    limit: () => number | undefined,
+  ): Promise<ProgressReport> {
+    const chunkStates = await chunks.states(checkpoint.flushed);
+    return new ProgressReport(checkpoint, chunks, chunkStates, tell, limit);
   }
 
   /** The last that was told, if the engine has lanes. */
@@ -48,9 +69,9 @@ export class ProgressReport {
     this.#pid = undefined;
   }
 
-  recorded(known: Known, digestsRoot: string): void {
+  recorded(known: Known): void {
     this.#known = known;
-    this.digestsRoot = digestsRoot;
+    this.#digestsRoot = this.chunks.root;
     this.#submitted = 0;
     this.#report();
   }
@@ -60,12 +81,14 @@ export class ProgressReport {
   }
 
   /** The last word of an attempt that ends with nothing in doubt. */
-  settled(checkpoint: Readonly<Checkpoint>): CopyProgress {
+  async settled(checkpoint: Readonly<Checkpoint>): Promise<CopyProgress> {
     const { attempts, startedAt, bytesCopiedAgain, bytesRepaired, touched } = checkpoint;
     const seconds = (Date.now() - startedAt) / 1000;
     this.#known = checkpoint;
+    this.#chunkStates = await this.chunks.states(checkpoint.flushed);
     this.#submitted = 0;
-    const settled = { seconds, bytesCopiedAgain, bytesRepaired, touched };
+    const told = enclosed(touched, MOST_TOUCHED);
+    const settled = { seconds, bytesCopiedAgain, bytesRepaired, touched: told };
     return { ...this.#progress(0), attempt: attempts, settled };
   }
 
@@ -73,19 +96,28 @@ export class ProgressReport {
     const { flushed, unreadable, counts } = this.#known;
     const bytesFlushed = sumBytes(flushed);
     const bytesSubmitted = Math.min(bytesFlushed + this.#submitted, this.#bytesTotal);
+    const limit = this.limit();
     return {
       bytesFlushed,
       bytesSubmitted,
       bytesTotal: this.#bytesTotal,
       bytesPerSecond: bytesPerSecond ?? this.#rate.add(bytesSubmitted),
+      ...(limit === undefined ? {} : { limit }),
       attempt: this.#attempt,
       ...(this.#pid === undefined ? {} : { copierPid: this.#pid }),
       flushed,
       unreadable,
-      digestsRoot: this.digestsRoot,
+      digestsRoot: this.#digestsRoot,
+      chunkStates: this.#chunkStates,
       ...this.#lanes,
       ...counts,
     };
+  }
+
+  /** They take a while of a large volume, so that they are not told with each flush. */
+  async #reportChunks(): Promise<void> {
+    this.#chunkStates = await this.chunks.states(this.#known.flushed);
+    this.#report();
   }
 
   #report(): void {

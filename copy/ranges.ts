@@ -27,6 +27,26 @@ export function removeRange(merged: readonly ByteRange[], taken: ByteRange): Byt
   });
 }
 
+/** At most so many ranges that have all of the merged ones in them: the narrowest gaps are filled. */
+export function enclosed(merged: readonly ByteRange[], most: number): ByteRange[] {
+  const gapBefore = (index: number): number => {
+    const [before, range] = [merged[index - 1], merged[index]];
+    if (before === undefined || range === undefined) return Infinity;
+    return range.offset - (before.offset + before.length);
+  };
+  const widest = merged
+    .map((_, index) => index)
+    .sort((a, b) => gapBefore(b) - gapBefore(a))
+    .slice(0, most);
+  return widest
+    .sort((a, b) => a - b)
+    .map((first, index, starts) => {
+      const offset = merged[first]?.offset ?? 0;
+      const last = merged[(starts[index + 1] ?? merged.length) - 1];
+      return { offset, length: last === undefined ? 0 : last.offset + last.length - offset };
+    });
+}
+
 export function sumBytes(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { CopyControl } from '../contract/control.ts';
-import { DrayError } from '../contract/errors.ts';
+import type { CopyPlan } from '../contract/copy.ts';
 import type { VolumeRef } from '../contract/volume.ts';
 import { readJson, writeAtomic } from '../system/atomic-file.ts';
 import type { HostState } from '../system/host-state.ts';
-import { inCopierDirectory } from './lease.ts';
+import type { DataRun } from './data-run.ts';
+import { inDirectoryOf, type Lease } from './lease.ts';
 
 /** How soon a copier follows a change. Unit: milliseconds. */
 const LOOK_MILLISECONDS = 250;
@@ -32,15 +33,15 @@ async function readControl(directory: string, runId: string): Promise<CopyContro
 /**
  * Writes down what people want, for the attempt that runs and for each one to come; an older
  * version than the one that is there changes nothing. `fenceCopier` removes it with the checkpoint.
- * @throws WorkerSuperseded, StateUnwritable, StorageFull
+ * @throws CopierFenced where another copy is at work, WorkerSuperseded, StateUnwritable, StorageFull
  */
 export async function writeControl(
   state: HostState,
   copy: { destination: VolumeRef; copyId: string; runId: string },
   control: CopyControl,
 ): Promise<void> {
-  const { destination, copyId, runId } = copy;
-  await inCopierDirectory(state, destination, copyId, async (directory) => {
+  const { runId } = copy;
+  await inDirectoryOf(state, copy, async (directory) => {
     // A damaged one says nothing, and is replaced.
     const found = await readControl(directory, runId).catch(() => undefined);
     if ((found?.version ?? -1) >= control.version) return;
@@ -57,10 +58,28 @@ export type Wishes = {
   hostLimit: () => number | undefined;
 };
 
+/** Who is steered; its plan's limit holds where nobody wants another one. */
+type Steered = Pick<DataRun, 'copyId' | 'log'> & {
+  wishes: Wishes;
+  plan: Pick<CopyPlan, 'bytesPerSecond'>;
+};
+
+type Followed = { follow(listener: () => void): () => void };
+
+/** Calls back at each change of any of them; the answer's answer ends that. */
+export const followingAll =
+  (...followed: readonly Followed[]): Followed['follow'] =>
+  (listener) => {
+    const ends = followed.map((each) => each.follow(listener));
+    return () => ends.forEach((end) => end());
+  };
+
 /** What people and the timetable want of a copy, followed while it runs. */
 export class Steering {
   #control: CopyControl;
   #told: string;
+  /** Why it was not known at the last look that failed: looks are many, and it is told once. */
+  #because: string | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #timer: NodeJS.Timeout;
 
@@ -75,14 +94,13 @@ export class Steering {
     this.#timer = setInterval(() => void this.#look(), LOOK_MILLISECONDS);
   }
 
-  /** `plannedLimit`: what the plan says of the rate. Unit: bytes a second. */
   static async open(
-    directory: string,
-    wishes: Wishes,
-    plannedLimit: number | undefined,
-    onNotice: (notice: string) => void,
+    { directory }: Pick<Lease, 'directory'>,
+    { wishes, plan, log, copyId }: Steered,
   ): Promise<Steering> {
-    const steering = new Steering(directory, wishes, plannedLimit, onNotice);
+    const steering = new Steering(directory, wishes, plan.bytesPerSecond, (notice) =>
+      log.warn(notice, { copyId }),
+    );
     await steering.#look();
     return steering;
   }
@@ -118,8 +136,12 @@ export class Steering {
       const found = await readControl(this.directory, this.wishes.runId);
       if (found !== undefined && found.version > this.#control.version) this.#control = found;
     } catch (error) {
-      if (!(error instanceof DrayError)) throw error;
-      this.onNotice(`what was last wanted of this copy is not known: ${error.message}`);
+      // Of whatever kind: nobody waits for this look but the next one.
+      const because = (error as Error).message;
+      if (because !== this.#because) {
+        this.onNotice(`what was last wanted of this copy is not known: ${because}`);
+      }
+      this.#because = because;
     }
     if (this.#told === this.#wanted) return;
     this.#told = this.#wanted;

@@ -1,16 +1,25 @@
 import { readFile } from 'node:fs/promises';
+import type { Device } from '../contract/attachment.ts';
 import type { EngineName, Reasoned, ZeroHandling } from '../contract/copy.ts';
 import type { EndState } from './end-state.ts';
-import { isOnPath } from './tools.ts';
+import { isQemuExport } from './probe.ts';
+import { isOnPath } from '../system/on-path.ts';
 
-/** Whether the file of the source says where it has no data, so that this is not read. */
+/**
+ * Whether the file of the source says where it has no data, so that this is not read. qemu's export
+ * calls a hole what its storage has deallocated, whatever that reads as (fuse_lseek asks for
+ * BDRV_BLOCK_DATA, not for BDRV_BLOCK_ZERO; without LBPRZ a SCSI target may answer anything).
+ * @throws DeviceLost
+ */
 export async function chooseExtents(
   engine: EngineName,
   kind: EndState['kind'],
+  source: Device,
 ): Promise<Reasoned<boolean>> {
   const no = (because: string): Reasoned<boolean> => ({ value: false, because });
   if (engine !== 'direct') return no(`engine ${engine} reads every byte`);
   if (kind === 'block') return no('a block device does not tell of its holes');
+  if (await isQemuExport(source, 'source')) return no("qemu's holes need not read as zeros");
   if (!(await isOnPath('perl'))) return no('perl, which asks a file for its holes, is not there');
   return { value: true, because: 'the source is a file, which tells where it has data' };
 }
@@ -21,7 +30,7 @@ async function zeroesBytes({ onDevice }: EndState): Promise<number> {
   // A partition has the queue of its disk.
   for (const queue of [`${directory}/queue`, `${directory}/../queue`]) {
     const text = await readFile(`${queue}/write_zeroes_max_bytes`, 'utf8').catch(() => '');
-    if (text !== '') return Number(text);
+    if (/^\d+\s*$/.test(text)) return Number(text);
   }
   return 0;
 }

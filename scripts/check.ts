@@ -37,6 +37,7 @@ const results = [
   await lint(),
   await suite(directory, 'tests', ['--coverage']),
   await suite(directory, 'faults', ['--config', 'vitest.faults.config.ts']),
+  await suite(directory, 'ui', ['--config', 'vitest.ui.config.ts']),
 ];
 await rm(directory, { recursive: true });
 const sum = (key: keyof Counts): number => results.reduce((total, r) => total + r[key], 0);

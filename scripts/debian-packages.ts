@@ -13,6 +13,10 @@ const PACKAGES = [
   'nbdkit',
   'libnbd-bin',
   'python3-pip',
+  'chromium',
+  'fonts-dejavu-core',
+  // For promtool, which checks the alert rules.
+  'prometheus',
 ];
 
 async function missingPackages(): Promise<string[]> {
@@ -36,7 +40,7 @@ export async function installPackages(): Promise<void> {
   console.error(`installing ${missing.join(' ')}`);
   const options = { stdio: 'inherit', env: { DEBIAN_FRONTEND: 'noninteractive' } } as const;
   await execa('apt-get', ['update', '-q'], options);
-  // The package tgt starts a service of its own, which the tests neither need nor touch.
+  // tgt and prometheus start services of their own, which the tests neither need nor touch.
   const install = ['install', '-y', '-q', '--no-install-recommends', ...missing];
   await execa('apt-get', install, options);
 }

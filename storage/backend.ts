@@ -4,6 +4,8 @@ import type {
   ConnectorProperties,
   ExportRef,
 } from '../contract/attachment.ts';
+import type { ExportView } from '../contract/inspection.ts';
+import type { Sighting } from '../contract/leaks.ts';
 import type { Undone, Volume, VolumeRef } from '../contract/volume.ts';
 
 /** What is fixed for a backend, whatever the volume. */
@@ -70,14 +72,28 @@ export interface Backend {
   /** Removes the export, then the reservation unless that is kept for whoever takes it over. */
   removeExport(attachment: Attachment, keepReservation?: boolean): Promise<Undone>;
 
+  /** What there is of an attachment right now, as the storage itself says. Changes nothing. */
+  inspectExport(attachment: Attachment): Promise<ExportView>;
+
   /** Attachments that hold a reservation here: what the release watch compares with workflows. */
   listReservations(): Promise<Attachment[]>;
+
+  /**
+   * What attachments have of it, as written down and as the storage itself tells, and what others
+   * have there that keeps a volume from being let go. Changes nothing.
+   */
+  survey(): Promise<Sighting[]>;
 
   /**
    * Starts what the backend needs while a worker serves it, for example the watch over its
    * exports. @throws ForeignRoot, BackendUnavailable
    */
   open(): Promise<void>;
+  /**
+   * Whether the storage answers now. Changes nothing.
+   * @throws ForeignRoot, StateDamaged, BackendUnavailable, ToolMissing
+   */
+  check(): Promise<void>;
   /** Ends the watch. What still serves an export is left running. */
   close(): Promise<void>;
 }

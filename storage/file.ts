@@ -6,6 +6,8 @@ import {
   type ExportRef,
 } from '../contract/attachment.ts';
 import { DrayError } from '../contract/errors.ts';
+import type { ExportView } from '../contract/inspection.ts';
+import type { Sighting } from '../contract/leaks.ts';
 import type { Undone, Volume, VolumeRef } from '../contract/volume.ts';
 import type { FileBackendConfig } from '../system/config/schema.ts';
 import type { Backend, BackendFacts } from './backend.ts';
@@ -30,6 +32,10 @@ export class FileBackend implements Backend {
 
   async open(): Promise<void> {
     await this.#root.open();
+  }
+
+  async check(): Promise<void> {
+    await this.#root.uuid();
   }
 
   async close(): Promise<void> {
@@ -102,8 +108,18 @@ export class FileBackend implements Backend {
     return keepReservation ? Promise.resolve('alreadyGone') : this.#root.release(attachment);
   }
 
+  async inspectExport({ id, volume }: Attachment): Promise<ExportView> {
+    const { reservedBy } = await this.#root.get(volume);
+    const holder = reservedBy === undefined ? {} : { reservedBy };
+    return { ...holder, exported: reservedBy === id, sessions: [] };
+  }
+
   listReservations(): Promise<Attachment[]> {
     return this.#root.reservations();
+  }
+
+  survey(): Promise<Sighting[]> {
+    return this.#root.survey();
   }
 
   #checkHost(properties: ConnectorProperties): void {

@@ -1,5 +1,6 @@
 import type { BackendConfig } from '../system/config/schema.ts';
 import type { Backend } from './backend.ts';
+import { CinderBackend } from './cinder/cinder.ts';
 import type { BackendContext } from './context.ts';
 import { FileBackend } from './file.ts';
 import { TgtBackend } from './tgt/tgt.ts';
@@ -11,7 +12,12 @@ export type { BackendContext } from './context.ts';
  * @throws BadOption when the configuration cannot be served
  */
 export function openBackend(name: string, config: BackendConfig, context: BackendContext): Backend {
-  return config.type === 'file'
-    ? new FileBackend(name, config, context)
-    : new TgtBackend(name, config, context);
+  switch (config.type) {
+    case 'file':
+      return new FileBackend(name, config, context);
+    case 'tgt':
+      return new TgtBackend(name, config, context);
+    case 'cinder':
+      return new CinderBackend(name, config, context);
+  }
 }

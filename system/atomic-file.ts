@@ -3,6 +3,7 @@ import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { DrayError } from '../contract/errors.ts';
+import { unwritable, unwritten } from './state-errors.ts';
 
 /** errno name of a failed system call, for example `ENOENT`. */
 export function errnoOf(error: unknown): string | undefined {
@@ -41,11 +42,7 @@ async function place(
     await put(temporary, path);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw error;
-    if (errnoOf(error) === 'ENOSPC') {
-      throw new DrayError('StorageFull', { path: dirname(path) }, { cause: error });
-    }
-    const because = (error as Error).message;
-    throw new DrayError('StateUnwritable', { path: dirname(path), because }, { cause: error });
+    throw unwritten(dirname(path), error);
   } finally {
     // Renamed, or of no use any more; what stays in spite of this harms nobody.
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -84,8 +81,7 @@ export async function renameDurably(from: string, to: string): Promise<boolean> 
     await rename(from, to);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false;
-    const because = (error as Error).message;
-    throw new DrayError('StateUnwritable', { path: dirname(from), because }, { cause: error });
+    throw unwritable(dirname(from), error);
   }
   await syncDirectory(dirname(to));
   return true;
@@ -97,11 +93,7 @@ export async function removeDurably(path: string): Promise<boolean> {
     await rm(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false;
-    throw new DrayError(
-      'StateUnwritable',
-      { path: dirname(path), because: (error as Error).message },
-      { cause: error },
-    );
+    throw unwritable(dirname(path), error);
   }
   await syncDirectory(dirname(path));
   return true;

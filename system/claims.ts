@@ -34,7 +34,7 @@ export const attachmentSchema = z.object({
   exported: z
     .object({
       name: z.string(),
-      serial: z.string(),
+      serial: z.string().exactOptional(),
       sizeBytes: z.number(),
       readsAsZeros: z.boolean(),
       reservation: z.string(),

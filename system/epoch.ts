@@ -17,10 +17,11 @@ export function assertCurrent(epoch: Epoch): void {
   }
 }
 
-/** The number in the file; 0 when there is none yet. */
+/** The number in the file; 0, which no worker has, when there is none. */
 export function readEpoch(file: string): number {
   try {
-    return Number(readFileSync(file, 'utf8').trim());
+    const text = readFileSync(file, 'utf8').trim();
+    return /^\d{1,15}$/.test(text) ? Number(text) : 0;
   } catch {
     return 0;
   }

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DrayError } from '../contract/errors.ts';
 import type { Epoch } from './epoch.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /** A worker's own directory on its host and the right to change what it describes. */
 export type HostState = { hostId: string; epoch: Epoch; dirs: StateDirs };
@@ -31,14 +30,7 @@ export function stateDirs(root: string): StateDirs {
 
 /** @throws StateUnwritable */
 export async function makeStateDirs(dirs: StateDirs): Promise<void> {
-  for (const path of Object.values(dirs)) {
-    try {
-      await mkdir(path, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      const because = (error as Error).message;
-      throw new DrayError('StateUnwritable', { path, because }, { cause: error });
-    }
-  }
+  for (const path of Object.values(dirs)) await makeDirectory(path);
 }
 
 /** A short name for a long id, for paths with a length limit such as sockets (108 bytes). */

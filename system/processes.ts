@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DrayError } from '../contract/errors.ts';
 import { errnoOf } from './atomic-file.ts';
 
 /** A process that cannot be mistaken for a later one with the same pid. */
 export type ProcessId = { pid: number; startTicks: number };
+
+function unreadable(pid: number, text: string): DrayError {
+  return new DrayError('Unexpected', { because: `/proc/${pid}/stat reads "${text}"` });
+}
 
 /** Start time in clock ticks since boot, field 22 of proc(5)'s stat; undefined when it is gone. */
 function startTicksOf(pid: number): number | undefined {
@@ -13,7 +18,10 @@ function startTicksOf(pid: number): number | undefined {
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     // A zombie has ended and holds nothing, unless another thread of it hangs in the kernel.
     const isZombie = fields[0] === 'Z' && Number(fields[17]) <= 1;
-    return isZombie || fields[0] === 'X' ? undefined : Number(fields[19]);
+    if (isZombie || fields[0] === 'X') return undefined;
+    // Taken for gone, it would go on beside whoever comes after it.
+    if (!/^\d{1,15}$/.test(fields[19] ?? '')) throw unreadable(pid, text);
+    return Number(fields[19]);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
     throw error;

@@ -15,12 +15,14 @@ function plain(facts: object): Record<string, unknown> {
   );
 }
 
-/** The worker's structured log on stderr: JSON lines for machines, or pretty for people. */
-export function createLog({ level, format }: Config['log'], hostId: string): Log {
+/** The worker's structured log on stderr: pretty for people at a terminal, else JSON lines. */
+export function createLog(settings: Config['log'], hostId: string): Log {
+  const { isTTY } = process.stderr;
+  const { level, format = isTTY ? 'pretty' : 'json' } = settings;
   const base = { host: hostId };
   const logger =
     format === 'pretty'
-      ? pino({ level, base }, pretty({ destination: 2, colorize: process.stderr.isTTY }))
+      ? pino({ level, base }, pretty({ destination: 2, colorize: isTTY, sync: true }))
       : pino({ level, base }, pino.destination(2));
   const write =
     (name: keyof Log) =>
@@ -41,11 +43,15 @@ const LEVELS: Record<LogLevel, keyof Log> = {
 const NO_NEWS = /^No (activities|workflows|Nexus services) registered/;
 
 /** Temporal's own words go into the same log; once a process, before any connection. */
-export function installRuntime(log: Log): void {
+export function installRuntime(log: Log, { listen }: Config['metrics']): void {
+  const metrics = listen === undefined ? {} : { metrics: { prometheus: { bindAddress: listen } } };
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }) =>
       log[NO_NEWS.test(message) ? 'debug' : LEVELS[level]](message, meta),
     ),
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } },
+      ...metrics,
+    },
   });
 }

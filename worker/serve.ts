@@ -4,10 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { createBackendActivities } from '../activities/backend.ts';
 import type { HostContext } from '../activities/context.ts';
 import { createCopyActivities } from '../activities/copy.ts';
+import { createHookActivities } from '../activities/hooks.ts';
 import { createHostActivities } from '../activities/host.ts';
 import { stepInterceptor } from '../activities/interceptor.ts';
+import { createLeaksActivities, type LeaksContext } from '../activities/leaks.ts';
 import { backendQueue, copyQueue, hostQueue, WORKFLOW_QUEUE } from '../contract/queues.ts';
 import type { Backend } from '../storage/backend.ts';
+import type { Hook } from '../system/config/hooks.ts';
 
 /** Cancel and progress reach and leave a step within this time. */
 const HEARTBEAT_THROTTLE = '2 seconds';
@@ -32,6 +35,7 @@ export async function createWorkers(
   host: HostContext,
   backends: Backend[],
   copySlots: number,
+  dray: LeaksContext & { hooks: readonly Hook[] },
 ): Promise<Worker[]> {
   const { hostId, epoch, dirs } = host.state;
   const common = {
@@ -50,6 +54,7 @@ export async function createWorkers(
       ...common,
       ...workflowSource(),
       taskQueue: WORKFLOW_QUEUE,
+      activities: { ...createLeaksActivities(dray), ...createHookActivities(dray.hooks) },
       stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     }),
     steps(hostQueue(hostId), createHostActivities(host)),

@@ -8,7 +8,7 @@ import type {
 import { copyIdOf } from '../contract/ids.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Volume } from '../contract/volume.ts';
-import { type OnFault, overLostDevices, overLostExports } from './losses.ts';
+import { either, HandedOn, type OnFault, overLostDevices, overLostExports } from './losses.ts';
 import { backendOf, hostOf, type Place } from './places.ts';
 import type { Run } from './run.ts';
 import { required, type StepNames, takeBack, type Taken } from './steps.ts';
@@ -106,14 +106,24 @@ export async function attach(
     );
   };
 
+  const complete = async (onFault: OnFault): Promise<void> => {
+    try {
+      await required(run, onBackend, named('completeConnection', onFault), (backend) =>
+        backend.completeConnection({ attachment }),
+      );
+    } catch (error) {
+      // What is connected must not outlive its export: another volume may come in its place.
+      if (error instanceof HandedOn) await disconnectLost(run, attachment, false);
+      throw error;
+    }
+  };
+
   const connect = async (info: SealedConnectionInfo, onFault: OnFault): Promise<Attached> => {
     const encrypted = info.data['encrypted'] === true;
     const device = await required(run, onHost, named('connectVolume', onFault), (host) =>
       host.connectVolume({ attachment, info }),
     );
-    await required(run, onBackend, named('completeConnection'), (backend) =>
-      backend.completeConnection({ attachment }),
-    );
+    await complete(onFault);
     const identity = await required(run, onHost, named('proveDevice', onFault), (host) =>
       host.proveDevice({ attachment, device }),
     );
@@ -128,11 +138,7 @@ export async function attach(
     const info = await makeExport(onLostExport);
     return overLostDevices(
       STALL_ATTEMPTS,
-      (onLostDevice) =>
-        connect(info, (fault) => {
-          const outcome = onLostExport(fault);
-          return outcome === 'park' ? onLostDevice(fault) : outcome;
-        }),
+      (onLostDevice) => connect(info, either(onLostExport, onLostDevice)),
       () => disconnectLost(run, attachment, info.data['encrypted'] === true),
     );
   });

@@ -1,9 +1,9 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { DeviceIdentity } from '../contract/attachment.ts';
 import type { Certified } from '../contract/certificate.ts';
-import type { CopyReport, VerifyMode, VerifyResult } from '../contract/copy.ts';
+import type { CopyReport, VerifyMode } from '../contract/copy.ts';
 import { copyIdOf } from '../contract/ids.ts';
-import type { DecisionKind } from '../contract/messages.ts';
+import type { DecisionKind, Taken } from '../contract/messages.ts';
 import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { now } from './clock.ts';
 import { faultOf } from './faults.ts';
@@ -11,17 +11,34 @@ import { hostOf } from './places.ts';
 import type { Run } from './run.ts';
 import { forward } from './steps.ts';
 
-const STATEMENTS: Record<VerifyMode, string> = {
-  off: 'Neither the destination nor the source was read again after the copy.',
-  written:
-    'What was written was read back from the destination, past the page cache, and compared with ' +
-    'the digests taken while it was copied. The source was not read again.',
-  full: 'Source and destination were both read again, past the page cache, and compared.',
+const READ_BACK =
+  'What was written was read back from the destination, past the page cache, and compared with ';
+
+/** `late`: digests that were taken from the source only after it was copied. Unit: bytes. */
+const STATEMENTS: Record<VerifyMode, (bytes: { late: number; total: number }) => string> = {
+  off: ({ late }) =>
+    late === 0
+      ? 'Neither the destination nor the source was read again after the copy.'
+      : `Nothing was compared after the copy. The digests of ${late} bytes were taken from the ` +
+        'source only afterwards.',
+  written: ({ late, total }) =>
+    late === 0
+      ? `${READ_BACK}the digests taken while it was copied. The source was not read again.`
+      : `${READ_BACK}digests of the source: of ${total - late} bytes they were taken while it was ` +
+        `copied, of ${late} bytes only afterwards, when the source was read once more.`,
+  full: () => 'Source and destination were both read again, past the page cache, and compared.',
 };
 
-function statementOf({ mode, bytesUnreadable = 0 }: VerifyResult): string {
-  if (bytesUnreadable === 0) return STATEMENTS[mode];
-  return `${STATEMENTS[mode]} The source was not read again in ${bytesUnreadable} bytes of chunks that it cannot give.`;
+function statementOf({ copied, verified }: CopyReport): string {
+  const { mode, bytesUnreadable = 0, bytesDigestedLate: late, skipped } = verified;
+  if (skipped !== undefined) {
+    const { reason, because } = skipped;
+    return `Nothing is proven: a person went without (${reason}) after verify failed with ${because}`;
+  }
+  const statement = STATEMENTS[mode]({ late, total: copied.bytes });
+  if (bytesUnreadable === 0) return statement;
+  const but = `The source was not read again in ${bytesUnreadable} bytes of chunks that it cannot give.`;
+  return `${statement} ${but}`;
 }
 
 const toMilliseconds = (seconds: number): number => Math.round(seconds * 1000);
@@ -66,7 +83,7 @@ function certifiedOf(run: Run, report: CopyReport): Certified {
     unreadable: copied.unreadable,
     verification: {
       mode: verified.mode,
-      statement: statementOf(verified),
+      statement: statementOf(report),
       bytesCompared: verified.bytesCompared,
       milliseconds: toMilliseconds(verified.seconds),
     },
@@ -116,6 +133,6 @@ export async function certify(
   } catch (error) {
     return { uncertified: faultOf(error, STEP, hostOf(report.host).queue).message };
   }
-  const skipped = run.desk.taken.findLast((decision) => decision.step === STEP);
-  return { uncertified: `skipped by decision: ${skipped?.reason}` };
+  const { reason } = run.desk.lastOf(STEP) as Taken;
+  return { uncertified: `skipped by decision: ${reason}` };
 }

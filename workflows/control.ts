@@ -25,11 +25,16 @@ const resumeUpdate = defineUpdate<ControlAnswer, [ResumeRequest | undefined]>(RE
 const DELIVERY_MILLISECONDS = 8_000;
 
 /** Before and in these there are bytes to copy. */
-const STEERABLE: readonly Phase[] = ['preparing', 'attaching', 'copying', 'paused'];
+const PAUSABLE: readonly Phase[] = ['preparing', 'attaching', 'copying', 'paused'];
+/** And in this one bytes that are read again. */
+const LIMITABLE: readonly Phase[] = [...PAUSABLE, 'verifying'];
 
 function isLimit(limit: unknown): boolean {
   return limit === 'unlimited' || (Number.isSafeInteger(limit) && (limit as number) > 0);
 }
+
+const LIMIT =
+  'a limit is a whole number of bytes a second, at least 1, or "unlimited"; pause stops a copy';
 
 const refused = (change: string, because: string): Error =>
   failureOf(describeError('ControlRefused', { change, because }));
@@ -51,18 +56,25 @@ export class ControlDesk {
     private readonly phase: () => Phase,
     private readonly onChange: () => void,
   ) {
-    const validate = (change: string, request: { reason?: unknown } | undefined): void => {
+    const validate = (
+      change: string,
+      request: { reason?: unknown } | null | undefined,
+      phases = PAUSABLE,
+    ): void => {
+      if (request === null || !['object', 'undefined'].includes(typeof request)) {
+        throw refused(change, 'its argument is an object');
+      }
       if (!copies) throw refused(change, 'nothing is copied');
       // While it is detached for a pause it is steered as well.
-      const isSteerable = STEERABLE.includes(this.phase()) || this.#release;
+      const isSteerable = phases.includes(this.phase()) || this.#release;
       if (!isSteerable) throw refused(change, `the copy is ${this.phase()}`);
       if (typeof (request?.reason ?? '') !== 'string') throw refused(change, 'a reason is text');
     };
     setHandler(throttleUpdate, ({ limit, reason }) => this.#change({ limit }, { reason }), {
       description: 'Limit the rate: bytes a second, or "unlimited"; counts on every host',
-      validator: (request: ThrottleRequest) => {
-        validate('throttle', request);
-        if (!isLimit(request.limit)) throw refused('throttle', 'a limit is bytes a second');
+      validator: (request: ThrottleRequest | undefined) => {
+        validate('throttle', request, LIMITABLE);
+        if (!isLimit(request?.limit)) throw refused('throttle', LIMIT);
       },
     });
     setHandler(pauseUpdate, (request) => this.#pause(request), {

@@ -2,19 +2,26 @@ import type { CopyInput, CopyReport } from '../contract/copy.ts';
 import { STALL_ATTEMPTS } from '../contract/limits.ts';
 import { formatVolume, type Role } from '../contract/volume.ts';
 import { certify } from './certificate.ts';
-import { copyAndVerify, type Released, ReleaseRequested, type Session } from './data.ts';
+import {
+  afterRelease,
+  copyAndVerify,
+  type Released,
+  ReleaseRequested,
+  type Session,
+} from './data.ts';
 import { attachAnew, attachOnHost, endsOf, type Wanted } from './host-volumes.ts';
 import { type Found, lookAtVolumes } from './look.ts';
 import { overLostDevices } from './losses.ts';
+import { count } from './metrics.ts';
 import { hostOf } from './places.ts';
 import { Run } from './run.ts';
 import { required } from './steps.ts';
 import { leaveToMove, suspendOnHost, takingBack } from './way-out.ts';
 
-/** Whether nobody else can have written either volume since it was let go. */
-function stillReserved(attachments: Released['attachments'], before: Released['attachments']) {
-  return (['destination', 'source'] as const).every(
-    (role) => attachments[role].exported?.reservation === before[role].exported?.reservation,
+/** The volume that somebody else may have written since it was let go; undefined for none. */
+function releasedSince(attachments: Released['attachments'], before: Released['attachments']) {
+  return (['destination', 'source'] as const).find(
+    (role) => attachments[role].exported?.reservation !== before[role].exported?.reservation,
   );
 }
 
@@ -45,8 +52,10 @@ async function openSession(
       ),
     (role) => attachAnew(run, volumes, role),
   );
-  const isReserved = released !== undefined && stillReserved(attachments, released.attachments);
-  return { ...volumes, plan, ...(isReserved ? { from: released.from } : {}) };
+  if (released === undefined) return { ...volumes, plan };
+  const lost = releasedSince(attachments, released.attachments);
+  if (lost === undefined) return { ...volumes, plan, from: released.from };
+  return { ...volumes, plan: afterRelease(plan, lost) };
 }
 
 async function copyOnHost(
@@ -59,6 +68,7 @@ async function copyOnHost(
   const found = await lookAtVolumes(run, source, destination);
   const session = await openSession(run, input, found, move, released);
   const { copied, verified } = await copyAndVerify(run, session, options.verify ?? 'full');
+  count('drayage_repaired_bytes_total', copied.bytesRepaired, {});
   const { plan, attached } = session;
   const devices = { source: attached.source.identity, destination: attached.destination.identity };
   return { source, destination, host: run.host, plan, copied, verified, devices, held: run.held };

@@ -11,30 +11,18 @@ import {
   DECIDE_SIGNAL,
   DECIDE_UPDATE,
   type Decision,
-  DECISIONS,
   type ParkedStep,
+  type Taken,
   STATUS_QUERY,
 } from '../contract/messages.ts';
 import { now } from './clock.ts';
 import { failureOf } from './faults.ts';
+import { isHostName, readDecision, refusal } from './read-decision.ts';
 
 export const decideUpdate = defineUpdate<ParkedStep, [Decision]>(DECIDE_UPDATE);
 export const decideSignal = defineSignal<[Decision]>(DECIDE_SIGNAL);
 
 type Waiting = { parked: ParkedStep; decision?: Decision };
-
-/** Why a decision cannot be taken now; undefined when it can. */
-function refusal(waiting: Waiting | undefined, decision: Decision): string | undefined {
-  if (waiting === undefined) return 'that step is not parked';
-  if (waiting.decision !== undefined) return 'it has been decided already';
-  if (!DECISIONS.includes(decision.decision)) return `it is none of ${DECISIONS.join(', ')}`;
-  if (!waiting.parked.accepts.includes(decision.decision)) {
-    return `this step accepts ${waiting.parked.accepts.join(', ')}`;
-  }
-  if (!decision.reason.trim()) return 'a reason is needed';
-  if (decision.decision === 'move' && !decision.host) return 'move needs a host';
-  return undefined;
-}
 
 /**
  * The desk where steps wait that automatic retries could not finish, and where people decide.
@@ -42,33 +30,31 @@ function refusal(waiting: Waiting | undefined, decision: Decision): string | und
  */
 export class DecisionDesk {
   readonly #waiting = new Map<string, Waiting>();
-  readonly taken: (Decision & { at: string })[] = [];
+  readonly taken: Taken[] = [];
+  #refused: CopyStatus['refused'];
   readonly #onChange: () => void;
 
-  constructor(status: () => CopyStatus, onChange: () => void) {
+  /** `onRefused`: a Signal was not taken, which nobody but the reader of the details is told. */
+  constructor(status: () => CopyStatus, onChange: () => void, onRefused: () => void) {
     this.#onChange = onChange;
-    setHandler(
-      decideUpdate,
-      (decision) => {
-        const { parked } = this.#waiting.get(decision.step) as Waiting;
-        this.#take(decision);
-        return parked;
+    setHandler(decideUpdate, (decision) => this.#take(decision), {
+      description: 'Decide what happens to a parked step; answers what was decided',
+      validator: (input: unknown) => {
+        const read = this.#read(input, isHostName);
+        if (typeof read === 'string') throw refusedError(input, read);
       },
-      {
-        description: 'Decide what happens to a parked step; answers what was decided',
-        validator: (decision: Decision) => {
-          const because = refusal(this.#waiting.get(decision.step), decision);
-          if (because !== undefined) throw refused(decision, because);
-        },
-      },
-    );
+    });
     setHandler(
       decideSignal,
-      (decision) => {
-        // A signal has no answer: what cannot be taken is left out, and the step stays parked.
-        if (refusal(this.#waiting.get(decision.step), decision) === undefined) this.#take(decision);
+      (input) => {
+        const read = this.#read(input, Boolean);
+        this.#refused = typeof read === 'string' ? { at: now(), because: read } : undefined;
+        if (typeof read === 'string') onRefused();
+        else this.#take(read);
       },
-      { description: 'As the Update decide, for the Temporal UI; a refused one changes nothing' },
+      {
+        description: 'As the Update decide; a refused one changes nothing, and the details say so',
+      },
     );
     setHandler(defineQuery<CopyStatus>(STATUS_QUERY), status, {
       description: 'Phase, parked steps and the decisions so far',
@@ -77,6 +63,10 @@ export class DecisionDesk {
 
   get parked(): ParkedStep[] {
     return [...this.#waiting.values()].map((waiting) => waiting.parked);
+  }
+
+  get refused(): CopyStatus['refused'] {
+    return this.#refused;
   }
 
   /** Waits for a person, for ever if need be; it costs nothing. Cancelled with its scope. */
@@ -93,12 +83,30 @@ export class DecisionDesk {
     }
   }
 
-  #take(decision: Decision): void {
-    (this.#waiting.get(decision.step) as Waiting).decision = decision;
-    this.taken.push({ ...decision, at: now() });
+  /** The last decision about a step. */
+  lastOf(step: string): Taken | undefined {
+    return this.taken.findLast((decision) => decision.step === step);
+  }
+
+  /** A decision that can be taken now, or why it cannot. */
+  #read(input: unknown, isHost: (host: unknown) => boolean): Decision | string {
+    const read = readDecision(input, isHost);
+    if (typeof read === 'string') return read;
+    const undecided = [...this.#waiting.values()].filter(({ decision }) => decision === undefined);
+    const steps = undecided.map(({ parked }) => parked);
+    return refusal(read, steps, this.taken) ?? read;
+  }
+
+  #take(decision: Decision): ParkedStep {
+    const waiting = this.#waiting.get(decision.step) as Waiting;
+    waiting.decision = decision;
+    const { code, message } = waiting.parked;
+    this.taken.push({ ...decision, because: `${code}: ${message}`, at: now() });
+    return waiting.parked;
   }
 }
 
-function refused({ decision, step }: Decision, because: string): Error {
+function refusedError(input: unknown, because: string): Error {
+  const { decision = '?', step = '?' } = (input ?? {}) as Partial<Decision>;
   return failureOf(describeError('DecisionRefused', { decision, step, because }));
 }

@@ -64,6 +64,7 @@ function pushUndo<R extends Role>(
   wanted: Record<R, Wanted>,
 ): void {
   const roles = inOrder(attachments);
+  run.attachments = roles.map((role) => attachments[role]);
   for (const role of roles) {
     const attachment = attachments[role];
     run.undo.push(stateStep(run, attachment, properties, wanted[role].found));

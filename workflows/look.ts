@@ -14,11 +14,14 @@ import { required } from './steps.ts';
 /** Both volumes as their backends describe them. */
 export type Found = Record<Role, Volume>;
 
-export function describeVolume(run: Run, role: Role, volume: VolumeRef): Promise<Volume> {
-  const about = formatVolume(volume);
-  return required(run, backendOf(volume), { name: `${role}.describeVolume`, about }, (backend) =>
+/** A volume that its storage system would not attach fails here, with nothing touched. */
+export async function describeVolume(run: Run, role: Role, volume: VolumeRef): Promise<Volume> {
+  const step = { name: `${role}.describeVolume`, about: formatVolume(volume) };
+  const found = await required(run, backendOf(volume), step, (backend) =>
     backend.describeVolume(volume),
   );
+  if (found.refusal !== undefined) throw failureOf(found.refusal);
+  return found;
 }
 
 /** Looks at both volumes before anything is touched. */

@@ -8,6 +8,14 @@ import type { Fault } from './faults.ts';
  */
 export type OnFault = (fault: Fault) => 'park' | 'handOn' | 'parkThenHandOn';
 
+/** What the first of two does, or the second where the first would only park. */
+export function either(first: OnFault, second: OnFault): OnFault {
+  return (fault) => {
+    const outcome = first(fault);
+    return outcome === 'park' ? second(fault) : outcome;
+  };
+}
+
 /** A fault on its way to whoever mends it. */
 export class HandedOn extends Error {
   constructor(readonly fault: Fault) {
@@ -61,11 +69,7 @@ export async function overDifferences<T>(
       overLosses(
         ['SourceChanged', 'EndsDiffer'],
         0,
-        (onChange) =>
-          act((fault) => {
-            const outcome = onDamage(fault);
-            return outcome === 'park' ? onChange(fault) : outcome;
-          }),
+        (onChange) => act(either(onDamage, onChange)),
         mend,
       ),
     mend,

@@ -6,8 +6,9 @@ import {
 import type { BackendActivities } from '../activities/backend.ts';
 import type { CopyActivities } from '../activities/copy.ts';
 import type { HostActivities } from '../activities/host.ts';
+import type { LeaksActivities } from '../activities/leaks.ts';
 import { attemptsWithin, type TimeLimits } from '../contract/limits.ts';
-import { backendQueue, copyQueue, hostQueue } from '../contract/queues.ts';
+import { backendQueue, copyQueue, hostQueue, WORKFLOW_QUEUE } from '../contract/queues.ts';
 import type { VolumeRef } from '../contract/volume.ts';
 
 /** Where a step runs, and with which time limits. */
@@ -65,6 +66,13 @@ export function hostOf(host: string): Place<HostActivities> {
       proxyActivities<HostActivities>(controlOptions(queue, limits, summary)),
   };
 }
+
+/** Any worker: what is asked there only concerns Temporal itself. */
+export const ANYWHERE: Place<LeaksActivities> = {
+  queue: WORKFLOW_QUEUE,
+  bind: (limits, summary) =>
+    proxyActivities<LeaksActivities>(controlOptions(WORKFLOW_QUEUE, limits, summary)),
+};
 
 /** The host's slots for data. Attempts without limit; waiting for a slot has none either. */
 export function copySlotOf(host: string): Place<CopyActivities> {

@@ -1,8 +1,16 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import {
+  defineSignal,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Attachment } from '../contract/attachment.ts';
 import type { Held } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
-import type { CopyStatus, Phase } from '../contract/messages.ts';
+import { type CopyStatus, type DataNews, NEWS_SIGNAL, type Phase } from '../contract/messages.ts';
 import { searchAttributes } from '../contract/search-attributes.ts';
+import { Announcer } from './announce.ts';
 import { now } from './clock.ts';
 import { ControlDesk } from './control.ts';
 import { DecisionDesk } from './decisions.ts';
@@ -10,17 +18,33 @@ import { renderDetails } from './details.ts';
 import type { Fault } from './faults.ts';
 import { UndoStack } from './undo.ts';
 
+/** While bytes move; what comes later is of a step that has ended. */
+const DATA_PHASES: readonly Phase[] = ['copying', 'verifying'];
+
+function isNews(input: unknown): input is DataNews {
+  const { at, done, total, bytesPerSecond } = (input ?? {}) as Partial<DataNews>;
+  return typeof at === 'string' && [done, total, bytesPerSecond].every(Number.isFinite);
+}
+
 /** What one execution carries from step to step: state of the execution, never of the module. */
 export class Run {
   readonly undo = new UndoStack();
   readonly held: Held[] = [];
   readonly desk: DecisionDesk;
   readonly control: ControlDesk;
+  readonly announcer: Announcer;
   /** Hosts of which a person has said that they are powered off. */
   readonly hostsOff = new Set<string>();
+  /**
+   * Why nothing more may be taken back, asked before each attempt. Default: there is no such reason.
+   */
+  whyStop?: () => Promise<string | undefined>;
   /** When each phase began. */
   readonly phases: { phase: Phase; at: string }[] = [];
+  /** What may be attached on the host. */
+  attachments: Attachment[] = [];
   #phase: Phase = 'preparing';
+  #news: DataNews | undefined;
   #failure: Fault | undefined;
 
   constructor(
@@ -33,21 +57,30 @@ export class Run {
     this.desk = new DecisionDesk(
       () => this.status,
       () => this.#show(),
+      () => this.#describe(),
     );
+    setHandler(defineSignal<[unknown]>(NEWS_SIGNAL), (news) => this.#hear(news), {
+      description: 'Sent by the step that copies or compares: how far it has come. Not for people',
+    });
     this.control = new ControlDesk(
       copies,
       () => this.#phase,
       () => this.#show(),
     );
+    this.announcer = new Announcer(this);
   }
 
   get status(): CopyStatus {
+    const { refused } = this.desk;
     return {
-      phase: this.#phase,
+      phase: this.#shownPhase,
       host: this.host,
       parked: this.desk.parked,
       decisions: this.desk.taken,
       held: this.held,
+      attachments: this.attachments,
+      ...(refused === undefined ? {} : { refused }),
+      ...(this.#news === undefined ? {} : { news: this.#news }),
       control: this.control.current,
       controlChanges: this.control.changes,
       ...(this.control.paused === undefined ? {} : { paused: this.control.paused }),
@@ -60,17 +93,53 @@ export class Run {
   enter(phase: Phase, failure = this.#failure): void {
     this.#phase = phase;
     this.#failure = failure;
+    this.#news = undefined;
     this.phases.push({ phase, at: now() });
     this.#show();
+  }
+
+  /** A data step begins: nothing that was heard of the one before counts. */
+  beginData(): void {
+    this.#setNews(undefined);
+  }
+
+  get #shownPhase(): Phase {
+    return this.#news?.stalledSince === undefined ? this.#phase : 'stalled';
+  }
+
+  #hear(news: unknown): void {
+    if (!isNews(news) || !DATA_PHASES.includes(this.#phase)) return;
+    const before = this.#news;
+    // What took its time on the way; times of one form compare as text.
+    if (before !== undefined && news.at < before.at) return;
+    const isStalled = news.stalledSince !== undefined && before?.done === news.done;
+    // An attempt does not know for how long those before it stood still.
+    if (isStalled && before.stalledSince !== undefined) {
+      this.#setNews({ ...news, stalledSince: before.stalledSince });
+    } else {
+      this.#setNews(news);
+    }
+  }
+
+  /** Lists hear only of a stall and of its end: each change of theirs is an event for ever. */
+  #setNews(news: DataNews | undefined): void {
+    const before = this.#shownPhase;
+    this.#news = news;
+    if (this.#shownPhase === before) this.#describe();
+    else this.#show();
   }
 
   /** Search attributes are for lists, details for who looks at one run. */
   #show(): void {
     upsertSearchAttributes([
-      { key: searchAttributes.phase, value: this.#phase },
+      { key: searchAttributes.phase, value: this.#shownPhase },
       { key: searchAttributes.host, value: this.host },
       { key: searchAttributes.needsDecision, value: this.desk.parked.length > 0 },
     ]);
-    setCurrentDetails(renderDetails(this.title, this.status));
+    this.#describe();
+  }
+
+  #describe(): void {
+    setCurrentDetails(renderDetails(this.title, workflowInfo().workflowId, this.status));
   }
 }

@@ -36,8 +36,9 @@ export async function steered<T>(
   try {
     return await act(current);
   } finally {
-    run.control.ended();
     scope.cancel();
     await delivery;
+    // After it: a change that has arrived meanwhile has arrived at nobody.
+    run.control.ended();
   }
 }

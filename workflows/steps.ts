@@ -112,13 +112,17 @@ export async function takeBack<A>(
   call: (activities: A, force: boolean) => Promise<Undone>,
 ): Promise<UndoOutcome> {
   const host = taken.attachment.owner.hostId;
-  let revoked = false;
+  let [revokes, revoked] = [false, false];
   for (;;) {
     if (taken.onHost && run.hostsOff.has(host)) {
       return { outcome: 'skipped', because: `host ${host} is off, by statement` };
     }
     let fault: Fault;
     try {
+      // Asked before each attempt: this step may have been parked for days.
+      const because = await run.whyStop?.();
+      if (because !== undefined) return { outcome: 'skipped', because, stop: true };
+      if (revokes) revoked = await revoke(run, taken);
       return { outcome: await call(place.bind(run.limits, summaryOf(step)), revoked) };
     } catch (error) {
       fault = faultOf(error, step.name, place.queue);
@@ -127,37 +131,17 @@ export async function takeBack<A>(
       // The host can no longer reach the volume, so taking its export away harms nobody.
       return hold(run, taken, fault.message);
     }
-    const { decision, reason } = await decideUndo(run, step, taken, fault);
+    const skip = taken.skippable ? (['skip'] as const) : [];
+    const accepts: DecisionKind[] = ['retry', ...skip, 'force'];
+    const { decision, reason, hostIsOff } = await park(run, step, fault, accepts);
     if (decision === 'skip') {
       return { ...hold(run, taken, `skipped by decision: ${reason}`), stop: true };
     }
-    revoked ||= decision === 'force';
-  }
-}
-
-/** Until a decision stands that may be acted upon; `force` is one only once access is gone. */
-async function decideUndo(
-  run: Run,
-  step: StepNames,
-  taken: Taken,
-  failed: Fault,
-): Promise<{ decision: 'retry' | 'skip' | 'force'; reason: string }> {
-  const skip = taken.skippable ? (['skip'] as const) : [];
-  let fault: Fault | undefined = failed;
-  for (;;) {
-    const { decision, reason, hostIsOff } = await park(run, step, fault, [
-      'retry',
-      ...skip,
-      'force',
-    ]);
-    if (decision === 'skip') return { decision, reason };
-    if (decision !== 'force') return { decision: 'retry', reason };
-    if (hostIsOff === true) {
-      run.hostsOff.add(taken.attachment.owner.hostId);
-      return { decision, reason };
+    revokes = decision === 'force' && hostIsOff !== true;
+    if (decision === 'force' && hostIsOff === true) {
+      run.hostsOff.add(host);
+      revoked = true;
     }
-    fault = await revokeFault(run, taken);
-    if (fault === undefined) return { decision, reason };
   }
 }
 
@@ -166,28 +150,22 @@ function hold(run: Run, { attachment, what }: Taken, because: string): UndoOutco
   return { outcome: 'held', because };
 }
 
-/** Why the host's access could not be taken away; undefined when it is proven to be gone. */
-async function revokeFault(
-  run: Run,
-  { attachment, properties, what }: Taken,
-): Promise<Fault | undefined> {
-  const { volume, owner } = attachment;
-  const place = backendOf(volume);
-  const impossible = describeError('RevokeImpossible', {
-    host: owner.hostId,
-    volume: formatVolume(volume),
-    backend: volume.backend,
-  });
+/** Takes the host's access away and answers true; throws what is to be parked where it cannot. */
+async function revoke(run: Run, { attachment, properties, what }: Taken): Promise<true> {
+  const { backend } = attachment.volume;
+  const [host, volume] = [attachment.owner.hostId, formatVolume(attachment.volume)];
+  const impossible = failureOf(describeError('RevokeImpossible', { host, volume, backend }));
   // What stops a copier is the loss of its destination; this attachment may be of the source.
-  if (what === 'copier' && formatVolume(volume) !== formatVolume(owner.destination)) {
-    return impossible;
-  }
-  const about = `${owner.hostId} to ${formatVolume(volume)}`;
+  const stopped = what === 'copier' ? formatVolume(attachment.owner.destination) : volume;
+  if (stopped !== volume) throw impossible;
+  const place = backendOf(attachment.volume);
+  const summary = summaryOf({ name: 'revokeAccess', about: `${host} to ${volume}` });
+  let answer: 'revoked' | 'cannot';
   try {
-    const activities = place.bind(run.limits, summaryOf({ name: 'revokeAccess', about }));
-    const answer = await activities.revokeAccess({ attachment, properties });
-    return answer === 'revoked' ? undefined : impossible;
+    answer = await place.bind(run.limits, summary).revokeAccess({ attachment, properties });
   } catch (error) {
-    return faultOf(error, 'revokeAccess', place.queue);
+    throw failureOf(faultOf(error, 'revokeAccess', place.queue));
   }
+  if (answer === 'revoked') return true;
+  throw impossible;
 }

@@ -2,6 +2,7 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { UndoProof } from '../contract/certificate.ts';
 import type { Role } from '../contract/volume.ts';
 import { now } from './clock.ts';
+import { count } from './metrics.ts';
 
 export type UndoOutcome = Pick<UndoProof, 'outcome' | 'because'> & {
   /** The rest of this lane must stay as it is, since something in it was not released. */
@@ -71,6 +72,8 @@ export class UndoStack {
       const { step, about } = undo;
       const { stop, ...outcome } = heldBy === undefined ? await take(undo) : skippedAfter(heldBy);
       this.proofs.push({ step, about, ...outcome, at: now() });
+      const verb = step.slice(step.indexOf('.') + 1);
+      count('drayage_undo_steps_total', 1, { step: verb, outcome: outcome.outcome });
       if (stop === true) heldBy = step;
     }
     return heldBy === undefined;

@@ -61,6 +61,7 @@ async function verifyOnHost(run: Run, input: VerifyInput, move: number): Promise
   const comparison = await reading((onFault) =>
     required(run, copySlotOf(run.host), { name: 'compareVolumes', about, onFault }, (host) => {
       const { limits } = run;
+      run.beginData();
       const ends = endsOf(attached);
       return host.compareVolumes({ copyId, plan, ends, attachments, limits, ...certificate });
     }),

@@ -5,6 +5,7 @@ import {
   condition,
 } from '@temporalio/workflow';
 import { describeError } from '../contract/errors.ts';
+import type { RunOutcome } from '../contract/hooks.ts';
 import { type Fault, failureOf, faultOf } from './faults.ts';
 import type { Run } from './run.ts';
 import { MoveRequested } from './steps.ts';
@@ -50,6 +51,11 @@ async function onAnyHost<T>(run: Run, act: OnHost<T>, leave: Leave): Promise<T> 
   }
 }
 
+function outcomeOf(fault: Fault | undefined): RunOutcome {
+  if (fault === undefined) return 'done';
+  return fault.code === 'Cancelled' ? 'cancelled' : 'failed';
+}
+
 /** Ends the workflow as what failed says. */
 function endAs(run: Run, fault: Fault): never {
   if (fault.code === 'Cancelled') {
@@ -83,6 +89,8 @@ export async function takingBack<T>(
   if ('result' in ended && how.conclude !== undefined) {
     ended = { result: await how.conclude(ended.result) };
   }
+  const fault = 'fault' in ended ? ended.fault : undefined;
+  await run.announcer.ended(outcomeOf(fault), fault);
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if ('fault' in ended) return endAs(run, ended.fault);
   run.enter('done');

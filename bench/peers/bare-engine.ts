@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CopyOptions, CopyPlan } from '../../contract/copy.ts';
 import type * as Limits from '../../contract/limits.ts';
+import type * as Budget from '../../copy/lane-budget.ts';
 import type * as Copier from '../../copy/copier.ts';
 import type { DataRun } from '../../copy/data-run.ts';
 import type * as Plan from '../../copy/plan.ts';
@@ -37,6 +38,7 @@ const load = (module: string): Promise<unknown> =>
 
 const { planCopy } = (await load('copy/plan.js')) as typeof Plan;
 const { runVerify } = (await load('copy/verify.js')) as typeof Verify;
+const { LaneBudget } = (await load('copy/lane-budget.js')) as typeof Budget;
 const { runCopy } = (await load('copy/copier.js')) as typeof Copier;
 const { raiseEpoch } = (await load('system/epoch.js')) as typeof EpochModule;
 const { makeStateDirs, stateDirs } = (await load('system/host-state.js')) as typeof HostState;
@@ -76,6 +78,7 @@ const run: DataRun = {
   ends,
   volumes,
   limits: DEFAULT_LIMITS,
+  laneBudget: new LaneBudget({ lanes, lanesOf: {} }),
   signal: new AbortController().signal,
   log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
 };

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeMachine } from '../machine.ts';
 import { setStage } from '../stage.ts';
+import { keep, readKept } from './keep.ts';
 import { measureKill } from './kill.ts';
 import { measureMemory } from './memory.ts';
 import type { PeerOptions } from './options.ts';
@@ -9,7 +10,7 @@ import { peersPage, renderPeers } from './page.ts';
 import { drawPeers } from './picture.ts';
 import { measurePeers } from './rounds.ts';
 import { peerRows } from './rows.ts';
-import { type PeerRun, targetsOf } from './targets.ts';
+import { targetsOf } from './targets.ts';
 
 const DOCS = join(import.meta.dirname, '../../docs');
 
@@ -19,15 +20,19 @@ export async function benchPeers(options: PeerOptions, note: (text: string) => v
   const stage = await setStage(['file', 'iscsi']);
   try {
     const machine = await describeMachine(stage.temporalBinary, stage.directory);
-    const run: PeerRun = { samples: [], memory: [] };
+    const run = await readKept(options.keep);
     for (const storage of options.storages) {
+      if (run.samples.some((sample) => sample.storage === storage)) continue;
       run.samples.push(...(await measurePeers(stage, storage, options, note)));
+      await keep(options.keep, run);
     }
     if (options.storages.includes('file')) {
       note('file: resident memory');
-      run.memory = await measureMemory(stage, options.sizeBytes);
+      run.memory ??= await measureMemory(stage, options.sizeBytes);
+      await keep(options.keep, run);
       note('file: a worker is killed');
-      run.killed = await measureKill(stage, options.sizeBytes);
+      run.killed ??= await measureKill(stage, options.sizeBytes);
+      await keep(options.keep, run);
     }
     const rows = peerRows(run.samples);
     const document = { machine, rows, targets: targetsOf(run) };

@@ -3,12 +3,10 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stage } from '../stage.ts';
-import { makeFiles } from './loose-files.ts';
+import { type Device, openLoose } from './loose-files.ts';
 import type { Pair, PairWish } from './storages.ts';
 
 const START_SECONDS = 10;
-
-type Device = { path: string; detach: () => Promise<void> };
 
 /** Dies with this process, in the orderly way: nbdfuse unmounts then. */
 const start = (...command: string[]) =>
@@ -17,7 +15,7 @@ const start = (...command: string[]) =>
 async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + START_SECONDS * 1000;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what} does not start`);
+    if (performance.now() > deadline) throw new Error(`${what} does not come`);
     await sleep(20);
   }
 }
@@ -49,7 +47,11 @@ async function attach(
   return {
     path,
     detach: async () => {
-      await execa('fusermount3', ['-u', mount]);
+      // What a tool that ran out of time has left behind holds its ends for a moment.
+      await until(async () => {
+        const { failed } = await execa('fusermount3', ['-u', mount], { reject: false });
+        return !failed;
+      }, `the end of ${mount}`);
       await fuse;
       server.kill('SIGTERM');
       await server;
@@ -58,19 +60,6 @@ async function attach(
 }
 
 /** @param delay milliseconds that each request waits */
-export async function openDelay(stage: Stage, wish: PairWish, delay: number): Promise<Pair> {
-  const { directory, files, remove } = await makeFiles(stage, wish);
-  const source = await attach(directory, 'source', files.source, delay);
-  const destination = await attach(directory, 'destination', files.destination, delay);
-  return {
-    ...wish,
-    source: source.path,
-    destination: destination.path,
-    files,
-    close: async () => {
-      await source.detach();
-      await destination.detach();
-      await remove();
-    },
-  };
+export function openDelay(stage: Stage, wish: PairWish, delay: number): Promise<Pair> {
+  return openLoose(stage, wish, (file, directory, name) => attach(directory, name, file, delay));
 }

@@ -6,6 +6,8 @@ export type PeerOptions = {
   /** How often each tool copies dense volumes; medians are taken. */
   rounds: number;
   storages: readonly PeerStorage[];
+  /** Where results are kept as they come; what is there is not measured again. Default: nowhere. */
+  keep?: string;
   json: boolean;
   writeDocs: boolean;
 };

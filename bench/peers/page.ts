@@ -37,12 +37,22 @@ function commandLines(): string {
   return [...lines, ...ours].join('\n');
 }
 
+/** On each storage, for example `2 on file, 1 on loop`. */
+function roundsOf({ samples }: PeerRun): string {
+  const storages = [...new Set(samples.map(({ storage }) => storage))];
+  const counts = storages.map((storage) => {
+    const rounds = samples.filter((sample) => sample.storage === storage).map((s) => s.round + 1);
+    return `${Math.max(...rounds)} on ${storage}`;
+  });
+  return counts.join(', ');
+}
+
 /** docs/benchmarks-peers.md of a run. */
 export function peersPage(machine: Machine, run: PeerRun, options: PeerOptions): string {
   return `# Benchmarks beside other tools
 
-Written by \`npm run bench -- --peers --write-docs\`; the figures are of one run on one machine, so
-that the ratios tell more than the seconds.
+Written by \`npm run bench -- --peers --write-docs\`; the figures are of one machine, and each storage's of
+one run, so that the ratios tell more than the seconds.
 
 ![Speed of each tool on each storage](benchmarks-peers.svg)
 
@@ -50,8 +60,8 @@ ${renderPeers(machine, run)}
 
 ## What was measured
 
-- Each tool copies a dense volume once a round over ${options.rounds} rounds, in turned order every second one;
-  half-zero and sparse ones in one round. Seconds are medians; a ratio is the median of the rounds' own.
+- Each tool copies a volume once a round, in turned order every second one: ${roundsOf(run)}.
+  What gave no figure was not tried again. Seconds are medians; a ratio is the median of the rounds' own.
 - \`dense\`: random bytes, onto a destination full of other ones. \`half-zero\`: the second, fourth, …
   64 MiB are zeros, written as data. \`sparse\`: holes with ${renderBytes(options.sizeBytes)} of data in 16 pieces. Destinations
   of the last two are new, and each tool that can be told that they read as zeros is told so.
@@ -70,7 +80,8 @@ ${renderPeers(machine, run)}
   there is flushed within their time. \`fio\` copies nothing: it reads the source and writes the
   destination at the same time, each with 32 requests of 1 MiB under way.
 - Resident memory: the sum over the worker and all its children, sampled every 50 ms during a whole
-  \`dray copy\`; pages that processes share count for each of them.
+  \`dray copy\`; of pages of files, which are those of the same program for the most part, the most that
+  one process has.
 - Killed: the process with the worker's part of the bare engine gets SIGKILL once half of a new file
   is allocated, and the same copy is started at once by another one; both run under strace, and
   every write that began counts.

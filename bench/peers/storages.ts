@@ -52,9 +52,14 @@ export async function withPair<T>(
     await pair.close();
   });
   try {
-    return await act(pair);
+    const result = await act(pair);
+    await pair.close();
+    return result;
+  } catch (error) {
+    // Why it failed matters more than what it has left, which the end of the stage takes away.
+    await pair.close().catch(() => undefined);
+    throw error;
   } finally {
     stage.atEnd.pop();
-    await pair.close();
   }
 }

@@ -10,7 +10,7 @@ import { TRIED } from './tried.ts';
 const MIB = 2 ** 20;
 
 /** What a run has measured. */
-export type PeerRun = { samples: PeerSample[]; memory: Memory[]; killed?: Killed };
+export type PeerRun = { samples: PeerSample[]; memory?: Memory[]; killed?: Killed };
 
 export type Target = {
   what: string;
@@ -95,6 +95,6 @@ function killTargets(killed: Killed | undefined): Target[] {
   ];
 }
 
-export function targetsOf({ samples, memory, killed }: PeerRun): Target[] {
+export function targetsOf({ samples, memory = [], killed }: PeerRun): Target[] {
   return [...speedTargets(samples), ...memoryTargets(memory), ...killTargets(killed)];
 }

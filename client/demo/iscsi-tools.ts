@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { isOnPath } from '../../system/on-path.ts';
 
 /** Everything that iSCSI storage and the userspace connector want, for apt-get install. */
 export const DEBIAN_PACKAGES =
@@ -13,18 +13,6 @@ const PROGRAMS = [
   'iscsi-inq',
   'iscsi-readcapacity16',
 ] as const;
-
-async function isInstalled(program: string): Promise<boolean> {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)) {
-    try {
-      await access(join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      // Not in this one.
-    }
-  }
-  return false;
-}
 
 /** The driver is a module of a package of its own: it is there if it can say what it misses. */
 async function hasIscsiDriver(): Promise<boolean> {
@@ -54,7 +42,7 @@ async function canMount(): Promise<boolean> {
 /** What this machine misses to copy over iSCSI; empty when nothing. */
 export async function missingForIscsi(): Promise<string[]> {
   const missing: string[] = [];
-  for (const program of PROGRAMS) if (!(await isInstalled(program))) missing.push(program);
+  for (const program of PROGRAMS) if (!(await isOnPath(program))) missing.push(program);
   if (process.getuid?.() !== 0) missing.push('root, which tgtd needs');
   if (!(await canMount())) missing.push('/dev/fuse');
   if (!missing.includes('qemu-storage-daemon') && !(await hasIscsiDriver())) {

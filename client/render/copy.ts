@@ -1,3 +1,4 @@
+import { decideCommand } from '../../contract/commands.ts';
 import type {
   ByteRange,
   CopyReport,
@@ -6,18 +7,9 @@ import type {
   VerifyMode,
   VerifyResult,
 } from '../../contract/copy.ts';
-import type { DecisionKind, ParkedStep } from '../../contract/messages.ts';
+import type { ParkedStep } from '../../contract/messages.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import { renderBytes } from './quantities.ts';
-
-const EXTRA: Partial<Record<DecisionKind, string>> = {
-  move: ' --host HOST',
-  force: ' [--host-is-off]',
-};
-
-function renderDecision(workflowId: string, step: string, decision: DecisionKind): string {
-  return `  dray decide ${workflowId} ${step} ${decision}${EXTRA[decision] ?? ''} --reason '…'`;
-}
 
 /** Why a step waits, and the commands that decide about it, ready to type. */
 export function renderParked(workflowId: string, parked: ParkedStep): string {
@@ -26,7 +18,7 @@ export function renderParked(workflowId: string, parked: ParkedStep): string {
     `${step} waits for a decision since ${since}`,
     `  ${code}: ${message}`,
     `  ${whatToDo}`,
-    ...accepts.map((decision) => renderDecision(workflowId, step, decision)),
+    ...accepts.map((decision) => `  ${decideCommand(workflowId, step, decision)}`),
   ].join('\n');
 }
 
@@ -48,8 +40,11 @@ const PROVEN: Record<VerifyMode, string> = {
 };
 
 function renderVerified({ mode, bytesCompared, seconds, ...rest }: VerifyResult): string {
+  const { bytesUnreadable = 0, skipped } = rest;
+  if (skipped !== undefined) {
+    return `${PROVEN.off}, by decision (${skipped.reason}): ${skipped.because}`;
+  }
   if (mode === 'off') return PROVEN.off;
-  const { bytesUnreadable = 0 } = rest;
   const but =
     bytesUnreadable === 0
       ? ''
@@ -72,7 +67,7 @@ export function renderReport(report: CopyReport): string {
   return [
     `${formatVolume(source)} → ${formatVolume(destination)} on ${host}`,
     `copied ${renderBytes(copied.bytes)} in ${copied.seconds.toFixed(1)} s, ` +
-      `${copied.mbPerSecond.toFixed(1)} MB/s, engine ${engine.value}: ${engine.because}`,
+      `${copied.mbPerSecond.toFixed(1)} MiB/s, engine ${engine.value}: ${engine.because}`,
     ...renderLanes(copied),
     renderVerified(verified),
     ...(copied.bytesRepaired > 0

@@ -1,14 +1,4 @@
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-
-/** Bytes in the largest fitting binary unit, for example `1.5 GiB`. */
-export function renderBytes(bytes: number): string {
-  let [value, unit] = [bytes, 0];
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${Number(value.toFixed(value < 10 ? 2 : 1))} ${UNITS[unit]}`;
-}
+export { renderBytes } from '../../contract/bytes.ts';
 
 /** Seconds as `1:05` or `2:00:09`. */
 export function renderSeconds(seconds: number): string {

@@ -7,7 +7,14 @@ import { renderHeld, renderParked, renderReport } from './copy.ts';
 import { renderError } from './error.ts';
 import { renderBytes } from './quantities.ts';
 
-function renderWhere({ running, worker, retryAt }: PendingStep): string {
+/** Who paused a step in Temporal, and when. */
+export function renderPause({ by, at, reason }: PendingStep['paused'] & object): string {
+  const since = at === undefined ? '' : ` since ${at.toISOString()}`;
+  return `paused by ${by} in Temporal${since}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+function renderWhere({ running, worker, retryAt, paused }: PendingStep): string {
+  if (paused !== undefined) return renderPause(paused);
   if (running) return `on ${worker}`;
   return retryAt === undefined ? 'waits for a worker' : `begins at ${retryAt.toISOString()}`;
 }
@@ -52,6 +59,9 @@ export function renderShown(shown: Shown): string {
     `phase ${status?.phase ?? shown.phase}, host ${status?.host ?? shown.host}`,
     `started ${shown.startedAt}${shown.endedAt === undefined ? '' : `, ended ${shown.endedAt}`}`,
     ...(state === 'running' && status === undefined ? [silent] : []),
+    ...(status?.refused === undefined || end !== undefined
+      ? []
+      : [`a Signal was refused ${status.refused.at}: ${status.refused.because}`]),
     ...(status?.failure === undefined || end !== undefined
       ? []
       : [`rolling back: ${status.failure.code}: ${status.failure.message}`]),
@@ -59,7 +69,7 @@ export function renderShown(shown: Shown): string {
     ...shown.steps.map(renderStep),
     ...(state === 'running' ? (status?.parked ?? []) : []).map((p) => renderParked(workflowId, p)),
     ...(status?.decisions ?? []).map(
-      (d) => `decided ${d.at}: ${d.step} ${d.decision}: ${d.reason}`,
+      (d) => `decided ${d.at}: ${d.step} ${d.decision}: ${d.reason} (after ${d.because})`,
     ),
     ...(status?.controlChanges ?? []).map(
       ({ at, control, reason }) =>

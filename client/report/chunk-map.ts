@@ -1,4 +1,4 @@
-import { inflateRawSync } from 'node:zlib';
+import { readChunkStates, STATE_BITS } from '../../contract/chunk-states.ts';
 import { CHUNK_REPEATED, CHUNK_STATES, type ChunkState } from '../../contract/copy.ts';
 import { DrayError } from '../../contract/errors.ts';
 
@@ -15,26 +15,16 @@ export const CELLS: readonly Cell[] = [
   'skipped',
 ];
 
-const STATE_BITS = 0x0f;
-/** 16 times the chunks of the largest volume foreseen, 16 TiB in chunks of 64 MiB. */
-const MOST_CHUNKS = 2 ** 22;
 const MOST_CELLS = 4096;
 
 /** The state of every chunk. @throws CertificateInvalid for what no copy can have written */
 export function decodeChunks(chunkStates: string): Cell[] {
-  const invalid = (because: string): DrayError =>
-    new DrayError('CertificateInvalid', { because: `its map of chunks: ${because}` });
-  let bytes: Buffer;
-  try {
-    bytes = inflateRawSync(Buffer.from(chunkStates, 'base64'), { maxOutputLength: MOST_CHUNKS });
-  } catch (error) {
-    throw invalid((error as Error).message);
+  const states = readChunkStates(chunkStates);
+  if ('because' in states) {
+    throw new DrayError('CertificateInvalid', { because: `its map of chunks: ${states.because}` });
   }
-  return Array.from(bytes, (byte) => {
-    const state = CHUNK_STATES[byte & STATE_BITS];
-    if (state === undefined || byte > (STATE_BITS | CHUNK_REPEATED)) {
-      throw invalid(`${byte} is no state`);
-    }
+  return Array.from(states, (byte) => {
+    const state = CHUNK_STATES[byte & STATE_BITS] as ChunkState;
     const isRepeated = state === 'copied' && (byte & CHUNK_REPEATED) !== 0;
     return isRepeated ? 'repeated' : state;
   });

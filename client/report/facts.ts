@@ -62,9 +62,15 @@ function bytesSection({ bytes, chunks, settled, retries, unreadable }: Certified
   };
 }
 
-function renderControl({ paused, limit }: Certified['controlChanges'][number]['control']): string {
+function renderControl({ control, release, host }: Certified['controlChanges'][number]): string {
+  const { paused, limit } = control;
   const rate = typeof limit === 'number' ? `limit ${renderBytes(limit)}/s` : 'no limit asked for';
-  return paused ? `paused, ${rate}` : rate;
+  return [
+    ...(paused ? ['paused'] : []),
+    ...(release === true ? ['both volumes detached'] : []),
+    ...(host === undefined ? [] : [`resumed on ${host}`]),
+    rate,
+  ].join(', ');
 }
 
 /** What a certificate says, for people; the same in the terminal and on the page. */
@@ -97,9 +103,9 @@ export function factsOf({ certified, keyId, publicKey }: Certificate): Section[]
     },
     {
       title: 'Changes while it ran',
-      rows: certified.controlChanges.map(({ at, control, reason }) => [
-        at,
-        [renderControl(control), ...(reason === undefined ? [] : [reason])].join(': '),
+      rows: certified.controlChanges.map((change) => [
+        change.at,
+        [renderControl(change), ...(change.reason === undefined ? [] : [change.reason])].join(': '),
       ]),
     },
     {
@@ -107,7 +113,7 @@ export function factsOf({ certified, keyId, publicKey }: Certificate): Section[]
       rows: decisions.map((d) => [
         d.step,
         `${d.decision}${d.host === undefined ? '' : ` to ${d.host}`}: ${d.reason} (${d.at})` +
-          (d.hostIsOff === true ? '; stated that the host is off' : ''),
+          `${d.hostIsOff === true ? '; stated that the host is off' : ''}; after ${d.because}`,
       ]),
     },
     {

@@ -40,9 +40,13 @@ function tiles({ copied, verified }: CopyReport): Markup {
   return html`<dl class="tiles">
     ${[
       tile('copied', renderBytes(copied.bytes)),
-      tile('in', renderSeconds(copied.seconds)),
+      tile('copied in', renderSeconds(copied.seconds)),
       tile('on average', `${renderBytes(copied.bytes / copied.seconds)}/s`),
+      ...(copied.bytesWritten === undefined
+        ? []
+        : [tile('of it written', renderBytes(copied.bytesWritten))]),
       tile('verified', verified.mode),
+      ...(verified.mode === 'off' ? [] : [tile('verified in', renderSeconds(verified.seconds))]),
       tile('attempts', String(copied.attempts)),
       tile('copied again', renderBytes(again)),
     ]}

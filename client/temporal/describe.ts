@@ -10,9 +10,17 @@ export type Beat = { at: Date; progress: Partial<CopyProgress & VerifyProgress> 
 
 /** A step that Temporal waits for. */
 export type PendingStep = {
+  /** Its id in Temporal. */
+  id: string;
   activity: string;
+  /** Of its task queue. */
+  queue: string;
   attempt: number;
   running: boolean;
+  /** When it was handed to its queue for the first time. */
+  scheduledAt?: Date;
+  /** Somebody paused it in Temporal, by its own CLI or UI. */
+  paused?: { by: string; at?: Date; reason?: string };
   /** When the next attempt begins, after one that failed. */
   retryAt?: Date;
   /** The worker that has it, or had it last. */
@@ -25,7 +33,13 @@ export type Described = WorkflowView & { steps: PendingStep[] };
 
 type Pending = proto.temporal.api.workflow.v1.IPendingActivityInfo;
 
-const { PENDING_ACTIVITY_STATE_SCHEDULED } = proto.temporal.api.enums.v1.PendingActivityState;
+const { PendingActivityState } = proto.temporal.api.enums.v1;
+/** While a worker has it. */
+const RUNNING: unknown[] = [
+  PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+  PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED,
+  PendingActivityState.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED,
+];
 
 function beatOf({ heartbeatDetails, lastHeartbeatTime }: Pending): Beat | undefined {
   const payload = heartbeatDetails?.payloads?.[0];
@@ -35,13 +49,27 @@ function beatOf({ heartbeatDetails, lastHeartbeatTime }: Pending): Beat | undefi
   return { at: tsToDate(lastHeartbeatTime), progress };
 }
 
+function pauseOf({ paused, pauseInfo }: Pending): PendingStep['paused'] {
+  if (paused !== true) return undefined;
+  const { pauseTime, manual, rule } = pauseInfo ?? {};
+  // Temporal's Web UI may send no identity.
+  const by = manual?.identity || (rule?.ruleId ? `rule ${rule.ruleId}` : 'somebody');
+  const reason = manual?.reason ?? rule?.reason;
+  return { by, ...(pauseTime ? { at: tsToDate(pauseTime) } : {}), ...(reason ? { reason } : {}) };
+}
+
 function stepOf(pending: Pending): PendingStep {
   const beat = beatOf(pending);
+  const paused = pauseOf(pending);
   const { lastWorkerIdentity: worker, lastFailure, nextAttemptScheduleTime: next } = pending;
   return {
+    id: pending.activityId ?? '',
     activity: pending.activityType?.name ?? '',
+    queue: pending.activityOptions?.taskQueue?.name ?? '',
     attempt: pending.attempt ?? 1,
-    running: pending.state !== PENDING_ACTIVITY_STATE_SCHEDULED,
+    running: RUNNING.includes(pending.state),
+    ...(pending.scheduledTime ? { scheduledAt: tsToDate(pending.scheduledTime) } : {}),
+    ...(paused === undefined ? {} : { paused }),
     ...(next && tsToMs(next) > Date.now() ? { retryAt: tsToDate(next) } : {}),
     ...(worker ? { worker } : {}),
     ...(lastFailure?.message ? { lastFailure: lastFailure.message } : {}),

@@ -1,5 +1,6 @@
 import { mkdir, open, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unwritable } from '../../system/state-errors.ts';
 import { DrayError } from '../../contract/errors.ts';
 import { shortName } from '../../system/host-state.ts';
 
@@ -17,12 +18,6 @@ export type AttachmentDir = {
 
 /** sun_path of unix(7) without its closing zero byte. */
 const SOCKET_PATH_BYTES = 107;
-
-/** The error for state that the file system refuses. */
-export function unwritable(path: string, error: unknown): DrayError {
-  const because = (error as Error).message;
-  return new DrayError('StateUnwritable', { path, because }, { cause: error });
-}
 
 /** Canonical, as the kernel names it in mountinfo and /proc. @throws StateUnwritable */
 export async function attachmentDir(

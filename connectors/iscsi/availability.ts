@@ -1,15 +1,6 @@
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { runTool } from '../../system/run.ts';
-
-async function isProgram(name: string): Promise<boolean> {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
-  const tries = folders.map((folder) => access(join(folder, name), constants.X_OK));
-  return Promise.any(tries).then(
-    () => true,
-    () => false,
-  );
-}
+import { open } from 'node:fs/promises';
+import { isOnPath } from '../../system/on-path.ts';
+import { runTool, toolMissing } from '../../system/run.ts';
 
 /** Names a secret that is not there: the driver looks for it before it would connect anywhere. */
 const PROBE = JSON.stringify({
@@ -22,30 +13,45 @@ const PROBE = JSON.stringify({
   'password-secret': 'none',
 });
 
+const DAEMON = 'qemu-storage-daemon';
+const PROGRAMS = [DAEMON, 'iscsi-inq', 'iscsi-readcapacity16'] as const;
+
 /** Whether the daemon has its iSCSI driver, a module of a package of its own in Debian. */
 async function hasIscsiDriver(): Promise<boolean> {
-  const answer = await runTool('qemu-storage-daemon', ['--blockdev', PROBE], {
-    timeoutSeconds: 10,
-  });
+  const answer = await runTool(DAEMON, ['--blockdev', PROBE], { timeoutSeconds: 10 });
   return answer.stderr.includes("No secret with id 'none'");
 }
 
-/** The first thing that userspace iSCSI misses on this host, and the Debian package that has it. */
-export async function missingForIscsi(): Promise<string | undefined> {
-  const programs = [
-    ['qemu-storage-daemon', 'qemu-system-common'],
-    ['iscsi-inq', 'libiscsi-bin'],
-    ['iscsi-readcapacity16', 'libiscsi-bin'],
-  ] as const;
-  for (const [program, debianPackage] of programs) {
-    if (await isProgram(program)) continue;
-    return `${program} is not installed (Debian package ${debianPackage})`;
+/** Opened for real: permissions alone do not tell of a device that a container keeps away. */
+async function hasFuse(): Promise<boolean> {
+  try {
+    await (await open('/dev/fuse', 'r+')).close();
+    return true;
+  } catch {
+    return false;
   }
-  const fuse = await access('/dev/fuse', constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!fuse) return '/dev/fuse cannot be opened (kernel module fuse; Debian package fuse3)';
-  if (await hasIscsiDriver()) return undefined;
-  return 'qemu-storage-daemon has no iSCSI driver (Debian package qemu-block-extra)';
+}
+
+/** Something that this host misses, and the command that mends it. */
+export type Lack = { sentence: string; mend: string };
+
+/** All that userspace iSCSI misses here. Changes nothing. @throws ToolMissing, ToolFailed */
+export async function lacksForIscsi(): Promise<Lack[]> {
+  const lacks: Lack[] = [];
+  for (const program of PROGRAMS) {
+    if (await isOnPath(program)) continue;
+    const debianPackage = toolMissing(program).params['package'];
+    const sentence = `${program} is not installed (Debian package ${debianPackage})`;
+    lacks.push({ sentence, mend: `apt-get install ${debianPackage}` });
+  }
+  if (!(await hasFuse())) {
+    const sentence =
+      '/dev/fuse cannot be opened (kernel module fuse; Debian package fuse3; pass it into a container)';
+    lacks.push({ sentence, mend: 'modprobe fuse' });
+  }
+  if ((await isOnPath(DAEMON)) && !(await hasIscsiDriver())) {
+    const sentence = `${DAEMON} has no iSCSI driver (Debian package qemu-block-extra)`;
+    lacks.push({ sentence, mend: 'apt-get install qemu-block-extra' });
+  }
+  return lacks;
 }

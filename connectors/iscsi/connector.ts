@@ -8,7 +8,7 @@ import type { Connector } from '../connector.ts';
 import { Exclusion } from '../../system/exclusion.ts';
 import { attach, deviceBytes, takeOver } from './attach.ts';
 import { attachmentDir, type AttachmentDir } from './attachment-dir.ts';
-import { missingForIscsi } from './availability.ts';
+import { lacksForIscsi } from './availability.ts';
 import { daemonArgv } from './command-line.ts';
 import { askUnit } from './identify.ts';
 import { assertUnheld, findRemains, isNothing, isServed, release } from './release.ts';
@@ -51,9 +51,9 @@ export function iscsiConnector(context: IscsiContext): Connector {
 
   async function unavailable(): Promise<string | undefined> {
     if (available) return undefined;
-    const missing = await missingForIscsi();
-    available = missing === undefined;
-    return missing;
+    const [lack] = await lacksForIscsi();
+    available = lack === undefined;
+    return lack?.sentence;
   }
 
   async function connect(attachment: Attachment, data: IscsiData) {

@@ -6,7 +6,8 @@ import { errnoOf } from '../../system/atomic-file.ts';
 import { epochLine, guarded, type Epoch } from '../../system/epoch.ts';
 import { endProcess, waitForEnd, type ProcessId } from '../../system/processes.ts';
 import { toolMissing } from '../../system/run.ts';
-import { unwritable, type AttachmentDir } from './attachment-dir.ts';
+import { type AttachmentDir } from './attachment-dir.ts';
+import { unwritable } from '../../system/state-errors.ts';
 import { EXPORT_ID, PROGRAM, SECRET_FD } from './command-line.ts';
 import { askDaemon } from './qmp.ts';
 

@@ -46,8 +46,7 @@ export async function askUnit(data: IscsiData, initiator: string): Promise<Devic
   ]);
   const last = field(capacity, /RETURNED LOGICAL BLOCK ADDRESS:\s*(\d+)/, data);
   const block = field(capacity, /LOGICAL BLOCK LENGTH IN BYTES:\s*(\d+)/, data);
-  return {
-    serial: field(page, /Unit Serial Number:\[(.*)\]/s, data),
-    sizeBytes: (Number(last) + 1) * Number(block),
-  };
+  const sizeBytes = (Number(last) + 1) * Number(block);
+  if (!Number.isSafeInteger(sizeBytes)) throw loginError(`unexpected answer: ${capacity}`, data);
+  return { serial: field(page, /Unit Serial Number:\[(.*)\]/s, data), sizeBytes };
 }

@@ -45,7 +45,11 @@ export async function askDaemon(
       const answer = message.parse(JSON.parse(line));
       if (answer.event !== undefined) continue;
       if (answer.error) throw noAnswer(answer.error.desc);
-      if (answer.QMP === undefined) returned.push(answer.return);
+      if (answer.QMP === undefined) {
+        // Taken for an answer, it would pass the next one off as that of another command.
+        if (answer.return === undefined) throw noAnswer('an unknown message');
+        returned.push(answer.return);
+      }
       const next = unsent.shift();
       if (next === undefined) return returned.slice(1);
       socket.write(`${JSON.stringify(next)}\n`);

@@ -5,7 +5,8 @@ import { assertCurrent, type Epoch } from '../../system/epoch.ts';
 import type { ProcessId } from '../../system/processes.ts';
 import { isMountPoint, unmountAll } from '../mounts.ts';
 import { loopsOver, usersOf } from '../users.ts';
-import { removeAttachmentDir, unwritable, type AttachmentDir } from './attachment-dir.ts';
+import { removeAttachmentDir, type AttachmentDir } from './attachment-dir.ts';
+import { unwritable } from '../../system/state-errors.ts';
 import { findDaemons } from './command-line.ts';
 import { endDaemon } from './daemon.ts';
 

@@ -1,7 +1,7 @@
 import type { ByteRange, CopyPlan } from '../../contract/copy.ts';
 import { DdStatus, type DdLine } from '../dd-status.ts';
 import type { Engine, RangeOutcome } from '../engine.ts';
-import { allWritten } from '../byte-counts.ts';
+import { allWritten } from '../../contract/byte-counts.ts';
 import { failedEnd } from '../failed-end.ts';
 import { missingBytes } from '../ranges.ts';
 import { supervise } from '../supervise.ts';

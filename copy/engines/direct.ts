@@ -6,8 +6,11 @@ import { copyLimits } from '../lane-limits.ts';
 import { command, followLanes, lanesArguments } from '../lanes/follow.ts';
 import type { ChunkDone, LaneJob } from '../lanes/job.ts';
 import { directEnds } from '../probe.ts';
-import { addRange, reachFrom, sumBytes } from '../ranges.ts';
+import { addRange, enclosed, reachFrom, sumBytes } from '../ranges.ts';
 import { ioniceArguments } from './ionice.ts';
+
+/** A program's argument has 128 KiB (MAX_ARG_STRLEN, execve(2)); each of them at most 54 bytes. */
+const MOST_TOUCHED = 1000;
 
 function rangeDone({ offset, length, copied, digests }: ChunkDone): RangeDone {
   return {
@@ -32,11 +35,12 @@ export const directEngine: Engine = {
       chunkBytes: plan.chunkBytes,
       digests: plan.digests ?? true,
       limits: copyLimits(plan),
+      lanes: guidance.lanes,
       windowBytes: plan.rangeBytes,
       direct: directEnds(plan),
       extents: plan.extents.value,
       zeros: plan.zeros.value,
-      touched: [...touched],
+      touched: plan.zeros.value === 'skip' ? enclosed(touched, MOST_TOUCHED) : [],
       onReadError: plan.onReadError ?? 'fail',
       ...(guidance.pace === undefined ? {} : { bytesPerSecond: guidance.pace }),
     };
@@ -49,6 +53,7 @@ export const directEngine: Engine = {
       const { pace, paused } = guidance;
       told ||= paused;
       command(child, paused ? { kind: 'stop' } : { kind: 'pace', bytesPerSecond: pace ?? null });
+      command(child, { kind: 'lanes', most: guidance.lanes });
     });
     const submitted = (): void => {
       const onTheirWay = Math.max(0, moved - settled);

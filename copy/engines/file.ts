@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { ByteRange, CopyPlan } from '../../contract/copy.ts';
 import type { Engine, RangeOutcome } from '../engine.ts';
-import { allWritten } from '../byte-counts.ts';
+import { allWritten } from '../../contract/byte-counts.ts';
 import { failedEnd } from '../failed-end.ts';
 import { nodeProgram } from '../node-program.ts';
 import { supervise } from '../supervise.ts';

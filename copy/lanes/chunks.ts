@@ -14,6 +14,9 @@ export type Content = {
 /** What is to be done next: a chunk with its data, or whole chunks that need no lane. */
 export type Taken = ByteRange & { isEmpty: boolean; data?: ByteRange[] };
 
+/** Chunks of one length, one behind the other. */
+export type Stretch = ByteRange & { chunkBytes: number };
+
 /**
  * Hands the chunks of a range out in order, none that ends further ahead than the window. Those
  * that hold nothing come several at once and from anywhere: nothing of them can be in doubt.
@@ -72,11 +75,16 @@ export class Chunks {
     return undefined;
   }
 
-  /** The chunks of a run. */
-  *split({ offset, length }: ByteRange): Generator<ByteRange> {
+  /** The chunks of a run, those of one length in a row together: so few are told of, however many. */
+  stretches({ offset, length }: ByteRange): Stretch[] {
+    const found: Stretch[] = [];
     for (let at = offset; at < offset + length; at = this.#behind(at)) {
-      yield { offset: at, length: this.#behind(at) - at };
+      const chunkBytes = this.#behind(at) - at;
+      const last = found.at(-1);
+      if (last?.chunkBytes === chunkBytes) last.length += chunkBytes;
+      else found.push({ offset: at, length: chunkBytes, chunkBytes });
     }
+    return found;
   }
 
   get #end(): number {

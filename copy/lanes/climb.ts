@@ -1,6 +1,7 @@
 import type { LaneSetting } from '../../contract/copy.ts';
+import { wholeTimes } from './alignment.ts';
 
-/** What lanes may be set to; sizes in bytes, whole pages. */
+/** What lanes may be set to; sizes in bytes, and the longest request is whole times the shortest. */
 export type LaneLimits = { maxLanes: number; minRequestBytes: number; maxRequestBytes: number };
 
 /** What was seen of the lanes at one moment. */
@@ -49,8 +50,10 @@ function moved({ lanes, requestBytes }: LaneSetting, move: Move, limits: LaneLim
       return { lanes: Math.ceil(lanes / 2), requestBytes };
     case 'longerRequests':
       return { lanes, requestBytes: Math.min(requestBytes * 2, maxRequestBytes) };
-    case 'shorterRequests':
-      return { lanes, requestBytes: Math.max(requestBytes / 2, minRequestBytes) };
+    case 'shorterRequests': {
+      const half = wholeTimes(requestBytes / 2, minRequestBytes);
+      return { lanes, requestBytes: Math.max(half, minRequestBytes) };
+    }
   }
 }
 
@@ -65,6 +68,7 @@ const isSame = (a: LaneSetting, b: LaneSetting): boolean =>
  */
 export class Climb {
   #base: LaneSetting;
+  #maxLanes: number;
   /** Bytes a millisecond at the base. */
   #rate: number | undefined;
   #trying: { move: Move; setting: LaneSetting } | undefined;
@@ -79,9 +83,26 @@ export class Climb {
 
   constructor(private readonly limits: LaneLimits) {
     const { minRequestBytes, maxRequestBytes } = limits;
-    const longest = Math.min(FIRST_REQUEST_BYTES, maxRequestBytes);
+    this.#maxLanes = limits.maxLanes;
+    const longest = wholeTimes(Math.min(FIRST_REQUEST_BYTES, maxRequestBytes), minRequestBytes);
     const requestBytes = Math.max(minRequestBytes, longest);
     this.#base = { lanes: Math.min(FIRST_LANES, limits.maxLanes), requestBytes };
+  }
+
+  /** Allows so many lanes from now on, at least one and never more than at first. */
+  limit(lanes: number): void {
+    const maxLanes = Math.max(1, Math.min(lanes, this.limits.maxLanes));
+    if (maxLanes === this.#maxLanes) return;
+    this.#maxLanes = maxLanes;
+    const { lanes: before, requestBytes } = this.#base;
+    // More of them are tried at once, where fewer of them were not for want of gain.
+    this.#base = { lanes: Math.min(before, maxLanes), requestBytes };
+    this.#trying = undefined;
+    this.#began = undefined;
+    if (this.#rate === undefined) return;
+    this.#rate = undefined;
+    this.#open = new Set(MOVES);
+    this.#rest = { from: 0, milliseconds: 0 };
   }
 
   /** The best known. */
@@ -146,7 +167,7 @@ export class Climb {
   /** The next step that leads somewhere, else a rest. */
   #try({ at }: Seen): void {
     for (const move of this.#open) {
-      const setting = moved(this.#base, move, this.limits);
+      const setting = moved(this.#base, move, { ...this.limits, maxLanes: this.#maxLanes });
       if (!isSame(setting, this.#base)) {
         this.#trying = { move, setting };
         this.#began = undefined;

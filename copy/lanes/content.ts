@@ -20,14 +20,20 @@ function firstIn(ranges: readonly ByteRange[], offset: number): number | undefin
  * What a job's range holds. Holes need no lane where their zeros may be left out, or once it has
  * shown that the destination makes them.
  */
-export function contentOf(job: LaneJob, map?: SourceMap, zeroing?: Zeroing): Content {
+export function contentOf(
+  job: LaneJob,
+  map?: SourceMap,
+  zeroing?: Pick<Zeroing, 'isAble'>,
+): Content {
   if (map === undefined) return UNKNOWN;
   return {
     within: (chunk) => map.within(chunk),
     async emptyUpTo(offset) {
       const data = await map.dataFrom(offset);
       if (job.zeros === 'skip') return Math.min(data, firstIn(job.touched, offset) ?? data);
-      return zeroing?.isAble === true ? wholePages(data) : offset;
+      // One call at most as long as what else is in doubt: until it ends nobody hears of it.
+      const most = Math.min(data, offset + job.windowBytes);
+      return zeroing?.isAble === true ? wholePages(most) : offset;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { LaneSetting } from '../../contract/copy.ts';
 import { type Exit, supervise } from '../supervise.ts';
 import { nodeProgram } from '../node-program.ts';
 import type { ChunkDone, Command, LaneJob, Told } from './job.ts';
+import { readTold } from './read-told.ts';
 
 const KEPT_CHARACTERS = 2000;
 
@@ -27,8 +28,8 @@ export type LanesListener = {
 
 /**
  * Follows a lanes' program until it has ended, and what it told was dealt with. `words`: what it
- * said of the end that failed. Throws what `done` throws; the program is killed then.
- * @throws ToolMissing, StuckProcess
+ * said of the end that failed. Throws what the listener throws; the program is killed then.
+ * @throws ToolMissing, StuckProcess, Unexpected
  */
 export async function followLanes(
   child: ChildProcess,
@@ -46,12 +47,18 @@ export async function followLanes(
       broken.abort(error);
     }
   }
-  child.on('message', (message) => {
-    const told = message as Told;
+  function hear(told: Told): void {
     if (told.kind === 'moved') listener.moved(told.bytes, told.setting);
     else if (told.kind === 'notice') listener.notice(told.words);
     else if (told.kind === 'failed') words ||= told.words;
     else dealing = dealing.then(() => deal(told.chunks));
+  }
+  child.on('message', (message) => {
+    try {
+      hear(readTold(message));
+    } catch (error) {
+      broken.abort(error);
+    }
   });
   child.stdout?.resume();
   child.stderr?.on('data', (chunk: Buffer) => {

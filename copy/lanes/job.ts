@@ -22,6 +22,8 @@ export type LaneJob = {
   digests: boolean;
   /** What its lanes stay within while they adapt. */
   limits: LaneLimits;
+  /** The most of them from the start, until it is told otherwise. */
+  lanes: number;
   /** No chunk is begun that ends further behind what is recorded as done. Unit: bytes. */
   windowBytes: number;
   /** Ends that are opened with O_DIRECT. */
@@ -43,9 +45,9 @@ export type Chunk = ByteRange & {
   zeros: ZeroHandling;
 };
 
-/** A chunk that was flushed, or read. */
+/** A chunk that was flushed, or read; of holes several equal ones in a row. */
 export type ChunkDone = ByteRange & {
-  /** SHA-256 of what was read of each end, as hexadecimal: of a copy the source's. */
+  /** SHA-256 of what was read of each end, of each chunk, as hexadecimal: of a copy the source's. */
   digests: Partial<Record<Role, string>>;
   /** Of a copied chunk: what became of it, and its part of what `moved` counts. */
   copied?: {
@@ -70,5 +72,7 @@ export type Command =
   | { kind: 'recorded'; upTo: number }
   /** Another rate from now on; null: none. */
   | { kind: 'pace'; bytesPerSecond: number | null }
+  /** At most so many lanes from now on; those that are too many end their chunk. */
+  | { kind: 'lanes'; most: number }
   /** End where you are, with what was written flushed and told of. */
   | { kind: 'stop' };

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ByteRange, ChunkState } from '../../contract/copy.ts';
 import type { Role } from '../../contract/volume.ts';
-import { NOTHING_COUNTED } from '../byte-counts.ts';
+import { NOTHING_COUNTED } from '../../contract/byte-counts.ts';
 import { addRange, sumBytes } from '../ranges.ts';
 import { ALIGNMENT, wholePages } from './alignment.ts';
 import { ChunkDigest } from './chunk-digest.ts';
@@ -13,6 +13,8 @@ import { salvageAt } from './salvage.ts';
 
 /** What a lane is started with. */
 export type LaneData = {
+  /** Its number, from 0. */
+  lane: number;
   job: LaneJob;
   ends: Record<Role, LaneEnd>;
   gate: SharedArrayBuffer;
@@ -21,7 +23,7 @@ export type LaneData = {
 /** What it answers to a chunk. */
 export type LaneAnswer = { done: ChunkDone } | { failed: string };
 
-const { job, ends, gate: shared } = workerData as LaneData;
+const { lane, job, ends, gate: shared } = workerData as LaneData;
 const gate = new Gate(shared);
 const zeros = alignedBytes(job.limits.maxRequestBytes);
 const memory = alignedBytes(job.limits.maxRequestBytes);
@@ -71,15 +73,16 @@ function readRequest(request: ByteRange, found: ByteRange | undefined): Read {
     readAt(ends.source, part, found.offset);
     return { bytes, unreadable: [] };
   }
-  const unreadable = salvageAt(ends.source, part, found.offset);
+  const unreadable = salvageAt(ends.source, part, found.offset, () => gate.tick());
   const [first] = unreadable;
   if (first !== undefined && job.onReadError !== 'record') throw unreadableError(first);
   return { bytes, unreadable };
 }
 
 /**
- * Copies a chunk, or the first part of it when the lanes are told to stop. One with zeros alone that the destination may make by itself is answered as
- * `zeroed` with nothing done: its zeros are written only once something else is found.
+ * Copies a chunk, or the first part of it when the lanes are told to stop. One with zeros alone that
+ * the destination may make by itself is answered as `zeroed` with nothing done: its zeros are written
+ * only once something else is found.
  */
 function copyChunk(chunk: Chunk): ChunkDone {
   const digest = job.digests ? new ChunkDigest() : undefined;
@@ -94,7 +97,7 @@ function copyChunk(chunk: Chunk): ChunkDone {
     const { offset, length } = request;
     const found = dataIn(chunk, request);
     const before = counts.bytesRead + counts.bytesWritten;
-    if (found !== undefined && !gate.pass(length)) break;
+    if (found !== undefined && !gate.pass(lane, length)) break;
     const { bytes, unreadable: missed } = readRequest(request, found);
     unreadable = missed.reduce(addRange, unreadable);
     counts.bytesRead += (found?.length ?? 0) - sumBytes(missed);
@@ -102,7 +105,7 @@ function copyChunk(chunk: Chunk): ChunkDone {
     const zero = found === undefined || (missed.length === 0 && isZero(bytes));
     const isSkipped = zero && chunk.zeros === 'skip';
     const isZeroed = zero && chunk.zeros === 'discard' && counts.bytesWritten === 0;
-    if (found === undefined && !isSkipped && !isZeroed && !gate.pass(length)) break;
+    if (found === undefined && !isSkipped && !isZeroed && !gate.pass(lane, length)) break;
     digest?.update(bytes, zero);
     done += length;
     if (isSkipped) {
@@ -134,6 +137,8 @@ function digestChunk({ offset, length }: ByteRange): ChunkDone {
   for (const role of job.reads) {
     const digest = new ChunkDigest();
     for (const request of requestsOf({ offset, length })) {
+      // A limit is of each end, as that of a copy is.
+      if (role === job.reads[0]) gate.pass(lane, request.length);
       const bytes = memory.subarray(0, request.length);
       readAt(ends[role], bytes, request.offset);
       digest.update(bytes, isZero(bytes));
@@ -145,10 +150,13 @@ function digestChunk({ offset, length }: ByteRange): ChunkDone {
 }
 
 function answer(chunk: Chunk): LaneAnswer {
+  gate.enter(lane, 1 + Math.floor(chunk.offset / job.chunkBytes));
   try {
     return { done: job.work === 'copy' ? copyChunk(chunk) : digestChunk(chunk) };
   } catch (error) {
     return { failed: (error as Error).message };
+  } finally {
+    gate.enter(lane, 0);
   }
 }
 

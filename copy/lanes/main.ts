@@ -3,22 +3,23 @@
  * lanes at once, and tells its parent what is done. Of a copy that is what was flushed, and a chunk
  * far ahead waits until its parent has recorded what is behind it.
  */
-import { constants, fdatasync } from 'node:fs';
-import { promisify } from 'node:util';
+import { constants } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { threadProgram } from '../node-program.ts';
 import type { ByteRange } from '../../contract/copy.ts';
-import { NOTHING_COUNTED } from '../byte-counts.ts';
-import { addRange, missingBytes, reachFrom, sumBytes } from '../ranges.ts';
+import { NOTHING_COUNTED } from '../../contract/byte-counts.ts';
+import { missingBytes } from '../ranges.ts';
 import { wholePages } from './alignment.ts';
 import { ChunkDigest } from './chunk-digest.ts';
 import { Chunks, type Taken } from './chunks.ts';
 import { Climb } from './climb.ts';
 import { contentOf } from './content.ts';
 import { EndError, openEnd } from './end.ts';
+import { Flusher } from './flusher.ts';
 import { Gate } from './gate.ts';
 import type { Chunk, ChunkDone, Command, LaneJob, Told } from './job.ts';
 import type { LaneAnswer, LaneData } from './lane.ts';
+import { PageCache } from './page-cache.ts';
 import { Pool } from './pool.ts';
 import { SourceMap } from './source-map.ts';
 import { Zeroing } from './zeroing.ts';
@@ -26,11 +27,14 @@ import { Zeroing } from './zeroing.ts';
 const TELL_MILLISECONDS = 200;
 const OBSERVE_MILLISECONDS = 100;
 const FILL_MILLISECONDS = 50;
-const FLUSH_MILLISECONDS = 1000;
+const DROP_MILLISECONDS = 1000;
+/** Under a limit so much is begun as is done within this time: what a crash may cost. */
+const BEGUN_SECONDS = 10;
 
 const job = JSON.parse(process.argv[2] ?? '') as LaneJob;
-const gate = new Gate();
+const gate = new Gate(job.limits.maxLanes);
 const climb = new Climb(job.limits);
+climb.limit(job.lanes);
 
 const tell = (told: Told): Promise<void> =>
   new Promise((resolve) => process.send?.(told, () => resolve()));
@@ -60,11 +64,13 @@ const zeroing =
         notice(`zeros are written, since the destination cannot make them: ${because}`),
       )
     : undefined;
+const pageCache = PageCache.of(job);
 const chunks = new Chunks(job.range, job.chunkBytes, job.windowBytes, contentOf(job, map, zeroing));
 
 process.on('message', (command: Command) => {
   if (command.kind === 'recorded') chunks.recorded(command.upTo);
   else if (command.kind === 'pace') pace = command.bytesPerSecond ?? undefined;
+  else if (command.kind === 'lanes') climb.limit(command.most);
   else {
     gate.stop();
     chunks.stop();
@@ -80,66 +86,8 @@ function openEnds(): LaneData['ends'] {
   };
 }
 
-/**
- * Flushes what the lanes have written, one flush at a time, and tells of it: soon enough that a slow
- * copy is recorded as it goes.
- */
-class Flusher {
-  #written: ChunkDone[] = [];
-  #told: ByteRange[] = [];
-  #running: Promise<void> | undefined;
-  #flushedAt = performance.now();
-
-  constructor(private readonly descriptor: number) {
-    setInterval(() => this.consider(), FLUSH_MILLISECONDS);
-  }
-
-  add(done: readonly ChunkDone[]): void {
-    this.#written.push(...done);
-    this.consider();
-  }
-
-  /** Starts one when enough was written, for long enough, or when lanes wait for it. */
-  consider(): void {
-    const flushable = this.#written.filter(({ copied }) => copied?.state !== 'skipped');
-    const isLate = performance.now() - this.#flushedAt >= FLUSH_MILLISECONDS;
-    const isDue = sumBytes(flushable) >= job.windowBytes / 4 || isLate || this.#isAwaited;
-    if (this.#running !== undefined || this.#written.length === 0 || !isDue) return;
-    this.#running = this.#flush().then(() => {
-      this.#running = undefined;
-      this.consider();
-    });
-  }
-
-  async end(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
-    if (this.#written.length > 0) await this.#flush();
-  }
-
-  /** Lanes that wait go on only when there is no gap before them. */
-  get #isAwaited(): boolean {
-    const reach = reachFrom(this.#told, job.range.offset);
-    return chunks.isHeld && this.#written.some(({ offset }) => offset === reach);
-  }
-
-  async #flush(): Promise<void> {
-    const batch = this.#written;
-    this.#written = [];
-    try {
-      // What was left out has nothing to flush.
-      const isIdle = batch.every(({ copied }) => copied?.state === 'skipped');
-      if (!isIdle) await promisify(fdatasync)(this.descriptor);
-    } catch (error) {
-      await fail(new EndError('fdatasync failed for', '/dev/fd/4', error).message);
-    }
-    this.#flushedAt = performance.now();
-    this.#told = batch.reduce(addRange, this.#told);
-    await tell({ kind: 'done', chunks: batch });
-  }
-}
-
-function startLane(ends: LaneData['ends']): Worker {
-  const workerData: LaneData = { job, ends, gate: gate.memory };
+function startLane(lane: number, ends: LaneData['ends']): Worker {
+  const workerData: LaneData = { lane, job, ends, gate: gate.memory };
   return new Worker(threadProgram('lanes/lane'), { workerData });
 }
 
@@ -177,9 +125,9 @@ async function passOver(run: ByteRange): Promise<ChunkDone[]> {
   if (zeroing !== undefined && !(await zeroing.zero(run))) {
     throw new EndError('error zeroing', '/dev/fd/4', new Error('it could before'));
   }
-  return [...chunks.split(run)].map(({ offset, length }) => {
+  return chunks.stretches(run).map(({ offset, length, chunkBytes }) => {
     const digest = new ChunkDigest();
-    digest.skip(length);
+    digest.skip(chunkBytes);
     const what =
       zeroing === undefined
         ? ({ state: 'skipped', counts: { ...NOTHING_COUNTED, bytesSkipped: length } } as const)
@@ -230,31 +178,47 @@ function adapt(pool: Pool): void {
   }, OBSERVE_MILLISECONDS);
 }
 
+/** Lets pass what the limit has room for by now. */
+function fill(): void {
+  if (pace !== undefined) {
+    gate.turns = Math.max(1, Math.ceil((pace * BEGUN_SECONDS) / job.chunkBytes));
+  }
+  gate.fill(pace);
+}
+
 const tellMoved = (bytes: number): Promise<void> =>
   tell({ kind: 'moved', bytes, setting: climb.settled });
 
 async function main(): Promise<void> {
   const ends = openEnds();
-  gate.fill(pace);
-  setInterval(() => gate.fill(pace), FILL_MILLISECONDS);
-  let told = 0;
+  fill();
+  setInterval(fill, FILL_MILLISECONDS);
+  let told = { moved: 0, ticks: 0 };
   setInterval(() => {
-    const { moved } = gate;
-    if (moved !== told) void tellMoved(moved);
-    told = moved;
+    const { moved, ticks } = gate;
+    if (moved !== told.moved || ticks !== told.ticks) void tellMoved(moved);
+    told = { moved, ticks };
   }, TELL_MILLISECONDS);
-  const flusher = new Flusher(ends.destination.buffered);
+  const flusher = new Flusher({
+    descriptor: ends.destination.buffered,
+    job,
+    isHeld: () => chunks.isHeld,
+    onFlushed: (done) => tell({ kind: 'done', chunks: done }),
+    onFailure: (error) => fail(error.message),
+  });
   const onDone = (done: ChunkDone[]): void => {
     if (job.work === 'copy') flusher.add(done);
     else void tell({ kind: 'done', chunks: done });
   };
   const pool = new Pool(
-    () => startLane(ends),
+    (lane) => startLane(lane, ends),
     (lane, isWanted) => drive(lane, isWanted, onDone, () => flusher.consider()),
   );
   adapt(pool);
+  setInterval(() => void pageCache?.drop(), DROP_MILLISECONDS);
   await pool.ended;
   await flusher.end();
+  await pageCache?.end();
   await tellMoved(gate.moved);
   process.exit();
 }

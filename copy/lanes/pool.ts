@@ -18,9 +18,9 @@ export class Pool {
     [this.#resolve, this.#reject] = [resolve, reject];
   });
 
-  /** `start` answers a thread that sends a message when it can be driven. */
+  /** `start` answers a thread, of that number from 0, that sends a message when it can be driven. */
   constructor(
-    private readonly start: () => Worker,
+    private readonly start: (index: number) => Worker,
     private readonly drive: DriveLane,
   ) {}
 
@@ -39,7 +39,7 @@ export class Pool {
 
   async #run(index: number): Promise<void> {
     this.#driven.add(index);
-    const lane = await (this.#threads[index] ??= this.#ready());
+    const lane = await (this.#threads[index] ??= this.#ready(index));
     // Those that start together begin together: none takes all that there is meanwhile.
     await Promise.all(this.#threads);
     this.#busy += 1;
@@ -49,8 +49,8 @@ export class Pool {
     if (this.#driven.size === 0) this.#resolve();
   }
 
-  async #ready(): Promise<Worker> {
-    const lane = this.start();
+  async #ready(index: number): Promise<Worker> {
+    const lane = this.start(index);
     await once(lane, 'message');
     return lane;
   }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ByteRange } from '../../contract/copy.ts';
+import { WITH_PARENT } from './with-parent.ts';
 
 /** SEEK_DATA and SEEK_HOLE of lseek(2), which Node does not have. Arguments: from, to. */
 const SEEKER = `
@@ -72,9 +73,12 @@ export class SourceMap {
     const end = this.range.offset + this.range.length;
     const { value: line = '' } = (await this.#lines.next()) as IteratorResult<string, undefined>;
     const [, offset, length] = /^(\d+) (\d+)$/.exec(line) ?? [];
-    if (offset !== undefined) {
-      this.#ahead.push({ offset: Number(offset), length: Number(length) });
-      this.#known = Number(offset) + Number(length);
+    const data = { offset: Number(offset), length: Number(length) };
+    const behind = data.offset + data.length;
+    // Anything else would be a hole where there may be data.
+    if (data.offset >= this.#known && data.length > 0 && behind <= end) {
+      this.#ahead.push(data);
+      this.#known = behind;
     } else {
       if (line !== 'end') {
         this.#ahead.push({ offset: this.#known, length: end - this.#known });
@@ -88,7 +92,7 @@ export class SourceMap {
 /** The seeker's lines, its last words among them; it goes no further than they are read. */
 async function* linesOf({ offset, length }: ByteRange): AsyncGenerator<string> {
   const range = [String(offset), String(offset + length)];
-  const program = ['setpriv', '--pdeathsig', 'KILL', '--', 'perl', '-e', SEEKER, ...range];
+  const program = ['setpriv', ...WITH_PARENT, 'perl', '-e', SEEKER, ...range];
   // Its words follow its lines on one pipe.
   const args = ['-c', 'exec "$@" 2>&1', 'seeker', ...program];
   const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'inherit', 3] });

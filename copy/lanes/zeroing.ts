@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { fstatSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import type { ByteRange } from '../../contract/copy.ts';
 import { EndError } from './end.ts';
+import { WITH_PARENT } from './with-parent.ts';
 
 /** `stat --file-system`'s type of FUSE (FUSE_SUPER_MAGIC). */
 const FUSE_TYPE = 0x65735546;
@@ -18,7 +19,10 @@ function zeroingTool(): string[] {
   return ['fallocate', ...(isFuse ? ['--zero-range', '--keep-size'] : ['--punch-hole'])];
 }
 
-/** Descriptors that hold the destination's lock: whoever zeroes for us writes under it as well. */
+/**
+ * Descriptors that hold the destination's lock: whoever zeroes for us writes under it as well.
+ * @throws EndError where there is none
+ */
 function lockDescriptors(): number[] {
   const holds = (fd: string): boolean => {
     try {
@@ -28,11 +32,16 @@ function lockDescriptors(): number[] {
       return false;
     }
   };
-  return readdirSync('/proc/self/fdinfo').filter(holds).map(Number);
+  const descriptors = readdirSync('/proc/self/fdinfo').filter(holds).map(Number);
+  if (descriptors.length > 0) return descriptors;
+  throw new EndError('error zeroing', DESTINATION, new Error('its lock is not held'));
 }
 
 /** EOPNOTSUPP in the words of strerror(3), and of fallocate(1). */
 const UNSUPPORTED = /^Operation not supported$|mode is unsupported$/;
+
+/** Its last answer, and every later one. */
+const ENDED = '1 it ended early';
 
 /** Runs the tool once for each line, and answers with its status and words. */
 const LOOP = `
@@ -42,18 +51,20 @@ while read -r offset length; do
 done`;
 
 /**
- * Makes zeros on the destination without writing them, one range at a time. Its shell is started
- * before the ends are opened: to start a program while a file of FUSE is open waits for its server.
+ * Makes zeros on the destination without writing them, one range at a time. Its tools hold the lock
+ * of this program and end with it. Its shell is started before the ends are opened: to start a
+ * program while a file of FUSE is open waits for its server.
  */
 export class Zeroing {
   readonly #shell = spawn(
     'setpriv',
-    ['--pdeathsig', 'KILL', '--', 'sh', '-c', LOOP, 'zeroing', ...zeroingTool()],
+    [...WITH_PARENT, 'sh', '-c', LOOP, 'zeroing', 'setpriv', ...WITH_PARENT, ...zeroingTool()],
     { stdio: ['pipe', 'pipe', 'inherit', 'ignore', 4, ...lockDescriptors()] },
   );
   readonly #waiting: ((answer: string) => void)[] = [];
   #rest = '';
   #isAble: boolean | undefined;
+  #hasEnded = false;
 
   /** `onUnable` is told why zeros have to be written instead. */
   constructor(private readonly onUnable: (because: string) => void) {
@@ -63,7 +74,8 @@ export class Zeroing {
       for (const line of lines) if (/^\d+ /.test(line)) this.#waiting.shift()?.(line);
     });
     this.#shell.once('close', () => {
-      for (const answer of this.#waiting.splice(0)) answer('1 it ended early');
+      this.#hasEnded = true;
+      for (const answer of this.#waiting.splice(0)) answer(ENDED);
     });
   }
 
@@ -75,10 +87,12 @@ export class Zeroing {
   /** Answers false where the destination cannot; nothing is zeroed then. @throws EndError */
   async zero({ offset, length }: ByteRange): Promise<boolean> {
     if (this.#isAble === false) return false;
-    const answer = await new Promise<string>((resolve) => {
-      this.#waiting.push(resolve);
-      this.#shell.stdin?.write(`${offset} ${length}\n`);
-    });
+    const answer = this.#hasEnded
+      ? ENDED
+      : await new Promise<string>((resolve) => {
+          this.#waiting.push(resolve);
+          this.#shell.stdin?.write(`${offset} ${length}\n`);
+        });
     const because = answer.slice(answer.lastIndexOf(': ') + 2);
     if (answer.startsWith('0 ')) {
       this.#isAble = true;

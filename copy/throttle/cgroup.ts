@@ -2,10 +2,10 @@ import { constants } from 'node:fs';
 import { access, mkdir, readFile, readlink, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DrayError } from '../../contract/errors.ts';
 import type { Role } from '../../contract/volume.ts';
 import { errnoOf } from '../../system/atomic-file.ts';
 import { shortName } from '../../system/host-state.ts';
+import { unwritable } from '../../system/state-errors.ts';
 
 /** Where the kernel's controllers stand: v2 in one tree, v1 in one of its own. */
 export type GroupRoots = { v1: string; v2: string };
@@ -81,6 +81,29 @@ export async function makeGroup(
 }
 
 /**
+ * Takes all limits from a destination's groups, before whoever is in them is ended: no signal ends
+ * a request that the kernel holds back. Nothing there is success; whether it helps, the end shows.
+ */
+export async function liftLimits(copierDirectory: string, roots = GROUP_ROOTS): Promise<void> {
+  const group = groupName(copierDirectory);
+  const kinds = [
+    ['cgroup-v1', roots.v1],
+    ['cgroup-v2', roots.v2],
+  ] as const;
+  for (const [kind, root] of kinds) {
+    for (const role of ['source', 'destination'] as const) {
+      const none = { role, bytesPerSecond: undefined };
+      const path = join(root, group, limitSetting(kind, { device: '', ...none }).file);
+      const limited = await readFile(path, 'utf8').catch(() => '');
+      for (const device of limited.match(/^\d+:\d+/gm) ?? []) {
+        const { text } = limitSetting(kind, { device, ...none });
+        await writeFile(path, text).catch(() => undefined);
+      }
+    }
+  }
+}
+
+/**
  * Removes a destination's groups. Nothing there is success.
  * @throws StateUnwritable while a copier that hangs is in one
  */
@@ -97,8 +120,7 @@ export async function removeGroups(copierDirectory: string, roots = GROUP_ROOTS)
         if (['ENOENT', 'ENOTDIR', 'EROFS', 'EACCES', 'EPERM'].includes(errno)) break;
         // The kernel lets go of a process that has ended a moment later.
         if (errno !== 'EBUSY' || tries === 20) {
-          const because = (error as Error).message;
-          throw new DrayError('StateUnwritable', { path: group, because }, { cause: error });
+          throw unwritable(group, error);
         }
         await sleep(50);
       }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { EXIT_MEANINGS } from '../../client/exit-codes.ts';
 import { buildProgram } from '../../client/program.ts';
 
 function section(command: Command, path: string): string[] {
@@ -27,14 +28,7 @@ export function commandsPage(): string {
     '',
     '| exit code | meaning |',
     '|---|---|',
-    '| 0 | done |',
-    '| 1 | failed |',
-    '| 2 | usage or bad input |',
-    '| 3 | waits for a decision |',
-    '| 4 | cancelled |',
-    '| 5 | Temporal cannot be reached |',
-    '| 6 | the copy is done, but a part of its source could not be read |',
-    '| 7 | `dray verify`: the volumes differ |',
+    ...Object.entries(EXIT_MEANINGS).map(([code, meaning]) => `| ${code} | ${meaning} |`),
     ...section(program, 'dray'),
     '',
   ].join('\n');

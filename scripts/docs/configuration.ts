@@ -9,6 +9,7 @@ type Schema = {
   additionalProperties?: Schema | boolean;
   oneOf?: Schema[];
   anyOf?: Schema[];
+  items?: Schema;
   enum?: (string | number)[];
   const?: string | number;
   default?: unknown;
@@ -18,7 +19,9 @@ type Schema = {
 
 type Setting = { key: string; type: string; byDefault: string };
 
-function typeOf({ type, enum: values, anyOf, const: only, minimum, maximum }: Schema): string {
+function typeOf(schema: Schema): string {
+  const { type, items, enum: values, anyOf, const: only, minimum, maximum } = schema;
+  if (items !== undefined) return `list of ${typeOf(items)}`;
   if (values !== undefined) return values.map(String).join(', ');
   if (anyOf !== undefined) return anyOf.map(typeOf).join(', ');
   if (only !== undefined) return String(only);

@@ -16,7 +16,9 @@ export function errorsPage(): string {
     '`dray --json` prints an error as `{"error": {"code", "message", "class", "whatToDo"}}`; in Temporal',
     'the code is the failure type. Words in `{}` are filled in.',
     '',
-    ...Object.entries(CLASSES).map(([name, meaning]) => `- \`${name}\`: ${meaning}`),
+    ...Object.entries(CLASSES).map(
+      ([name, meaning]) => `- [\`${name}\`](runbook/${name}.md): ${meaning}`,
+    ),
     '',
     '| code | class | meaning | what to do |',
     '|---|---|---|---|',

@@ -26,6 +26,14 @@ export const meanings: Partial<Record<string, string>> = {
   'backends.NAME (tgt).controlPort': "tgtd's control port (`tgtadm -C`).",
   'backends.NAME (tgt).managed': 'Start and watch a tgtd of our own there; else one must run.',
   'backends.NAME (tgt).devices.ID': 'Path of an existing block device offered as volume ID.',
+  'backends.NAME (cinder).type': 'Volumes of OpenStack Cinder; see [openstack.md](openstack.md).',
+  'backends.NAME (cinder).host': servedBy,
+  'backends.NAME (cinder).lanes': lanes,
+  'backends.NAME (cinder).cloud':
+    "Name of a cloud in OpenStack's `clouds.yaml`; `envvars` for what `OS_*` say.",
+  'backends.NAME (cinder).noauth.endpoint':
+    'A lab without authentication: URL of its API without version, as `http://127.0.0.1:8776`.',
+  'backends.NAME (cinder).noauth.project': 'Id of the project there.',
   'iscsi.initiator': 'IQN of this host. Default: made from the host id.',
   'copy.slots': 'Copies this host runs at once.',
   'copy.lanes': 'The most lanes of one copy; each takes about 10 MiB of memory and its requests.',
@@ -41,6 +49,14 @@ export const meanings: Partial<Record<string, string>> = {
     'How long automatic retries go on before a step is parked; a copy: without a flushed byte.',
   'limits.retryInitialSeconds': 'A retry waits this long at first and twice as long each time,',
   'limits.retryMaximumSeconds': 'up to this.',
+  'leaks.everySeconds': 'How often a schedule looks for leaks on this host and its backends.',
+  'metrics.listen':
+    'IP address and port where Prometheus gets `/metrics` of this worker ([metrics.md](metrics.md)). Default: nowhere.',
+  'hooks.ID.url':
+    'Who is told of what happens to runs ([hooks.md](hooks.md)); ID is a name of yours.',
+  'hooks.ID.events': 'Of what.',
+  'hooks.ID.secretFile': 'File with the secret that its messages are signed with, `whsec_…`.',
   'log.level': 'The least that is logged.',
-  'log.format': 'People read `pretty`, machines `json`.',
+  'log.format':
+    'People read `pretty`, machines `json`. Default: `pretty` on a terminal, else `json`.',
 };

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { Attachment } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
+import { iqnOf } from '../../contract/ids.ts';
+import type { Sighting } from '../../contract/leaks.ts';
 import { formatVolume, type Undone } from '../../contract/volume.ts';
 import { assertCurrent } from '../../system/epoch.ts';
 import { Exclusion } from '../../system/exclusion.ts';
@@ -12,6 +14,7 @@ import {
   type Access,
   type ExportRecord,
 } from './export-record.ts';
+import { surveyExports } from './survey.ts';
 import { parseTarget, type TargetFacts } from './target-list.ts';
 import {
   accessIsComplete,
@@ -19,7 +22,6 @@ import {
   deleteTarget,
   ensureTarget,
   grantAccess,
-  iqnOf,
   takeAccess,
   unitIsComplete,
   waitForNoSession,
@@ -55,6 +57,11 @@ export class Exports {
   /** Whether nothing is to be exported. */
   async isEmpty(): Promise<boolean> {
     return (await this.#records.list()).length === 0;
+  }
+
+  /** What tgtd has of an attachment now. */
+  target(attachmentId: string): Promise<TargetFacts | undefined> {
+    return this.tgt.target(iqnOf(attachmentId));
   }
 
   /** A repeat leaves the record as it is and makes what is missing at tgtd. */
@@ -154,6 +161,11 @@ export class Exports {
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** See surveyExports. */
+  survey(ownPaths: readonly string[]): Promise<Sighting[]> {
+    return surveyExports(this.#records, this.tgt, ownPaths);
   }
 
   #alone<T>(attachmentId: string, act: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -39,7 +39,7 @@ async function shownAs(portal: string): Promise<string[]> {
 /**
  * A tgtd of the backend's own. It outlives the worker that started it, since a device must not
  * vanish under a step that another attempt will finish; the next worker finds it by its command
- * line and writes down who it is.
+ * line and log, and writes down who it is.
  */
 export class ManagedTgtd {
   readonly #file: string;
@@ -62,14 +62,22 @@ export class ManagedTgtd {
   async #running(): Promise<ProcessId | undefined> {
     const known = await readJson(this.#file, processSchema);
     if (known !== undefined && isAlive(known)) return known;
-    const line = this.#argv.map((word) => `${word}\0`).join('');
     for (const found of await findProcesses('tgtd', ...this.#argv)) {
-      // Words may be part of longer ones there, so that only the whole line tells.
-      if ((await readFile(`/proc/${found.pid}/cmdline`, 'utf8').catch(() => '')) !== line) continue;
+      if (!(await this.#isOurs(found))) continue;
       await writeAtomic(this.#file, JSON.stringify(found));
       return found;
     }
     return undefined;
+  }
+
+  /** Words may be part of longer ones there, and somebody else's may have the same: its log tells. */
+  async #isOurs({ pid }: ProcessId): Promise<boolean> {
+    const line = this.#argv.map((word) => `${word}\0`).join('');
+    if ((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')) !== line) return false;
+    const [log, output] = await Promise.all(
+      [this.#log, `/proc/${pid}/fd/1`].map((path) => stat(path).catch(() => undefined)),
+    );
+    return log !== undefined && log.ino === output?.ino && log.dev === output.dev;
   }
 
   /**
@@ -89,6 +97,13 @@ export class ManagedTgtd {
   }
 
   async #start(): Promise<ProcessId> {
+    // One that answers there would pass for ours until ours has ended for want of its control port.
+    if (await this.#isAnswered()) {
+      const held = `control port ${this.tgt.controlPort} is held by a tgtd that it does not know as its own`;
+      throw this.#unavailable(
+        `${held}; choose another controlPort, or end that one if it serves nobody`,
+      );
+    }
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
     const [shell = '', ...rest] = guarded([epochLine(this.context.epoch)], this.#argv);
     const log = await open(this.#log, 'a', 0o600);

@@ -33,6 +33,13 @@ function unreadable(line: string): DrayError {
   return new DrayError('ToolFailed', { tool: 'tgtadm', status: 'unknown output', stderr });
 }
 
+/** @throws ToolFailed for one that no number here can hold */
+function numberIn(line: string, digits: string | undefined): number {
+  const number = Number(digits);
+  if (!Number.isSafeInteger(number)) throw unreadable(line);
+  return number;
+}
+
 /** Splits the list into targets. @throws ToolFailed when a line belongs to none */
 export function parseTargetList(text: string): ListedTarget[] {
   const targets: { tid: number; name: string; body: string[] }[] = [];
@@ -40,7 +47,7 @@ export function parseTargetList(text: string): ListedTarget[] {
     const head = /^Target (\d+): (\S+)$/.exec(line);
     const last = targets.at(-1);
     if (head?.[1] !== undefined && head[2] !== undefined) {
-      targets.push({ tid: Number(head[1]), name: head[2], body: [] });
+      targets.push({ tid: numberIn(line, head[1]), name: head[2], body: [] });
     } else if (last !== undefined && line.startsWith('    ')) {
       last.body.push(line);
     } else {
@@ -72,7 +79,7 @@ function parseSessions(lines: readonly string[]): Session[] {
   for (const line of lines) {
     const nexus = /^ {8}I_T nexus: (\d+)$/.exec(line);
     if (nexus !== null) {
-      sessions.push({ sid: Number(nexus[1]), initiator: '', cids: [] });
+      sessions.push({ sid: numberIn(line, nexus[1]), initiator: '', cids: [] });
       continue;
     }
     const session = sessions.at(-1);
@@ -80,7 +87,7 @@ function parseSessions(lines: readonly string[]): Session[] {
     const initiator = /^ {12}Initiator: (.*?)( alias: .*)?$/.exec(line);
     const connection = /^ {12}Connection: (\d+)$/.exec(line);
     if (initiator?.[1] !== undefined) session.initiator = initiator[1];
-    else if (connection !== null) session.cids.push(Number(connection[1]));
+    else if (connection !== null) session.cids.push(numberIn(line, connection[1]));
     else if (!/^ {16}(IP Address|RDMA IP Address): /.test(line)) throw unreadable(line);
   }
   return sessions;
@@ -91,7 +98,7 @@ function parseUnits(lines: readonly string[]): LogicalUnit[] {
   for (const line of lines) {
     const head = /^ {8}LUN: (\d+)$/.exec(line);
     if (head !== null) {
-      units.push({ lun: Number(head[1]), serial: '', path: '', readOnly: false });
+      units.push({ lun: numberIn(line, head[1]), serial: '', path: '', readOnly: false });
       continue;
     }
     const unit = units.at(-1);

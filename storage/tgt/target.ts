@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DrayError } from '../../contract/errors.ts';
+import { iqnOf } from '../../contract/ids.ts';
 import { OWN_ACCOUNT, type ExportRecord } from './export-record.ts';
 import type { TargetFacts } from './target-list.ts';
 import type { Tgtadm } from './tgtadm.ts';
@@ -8,10 +9,6 @@ import type { Tgtadm } from './tgtadm.ts';
 export const LUN = 1;
 const RECEIVE_BYTES = 262_144;
 const TIDS = 0xffff;
-
-export function iqnOf(attachmentId: string): string {
-  return `iqn.2026-11.io.drayage:${attachmentId}`;
-}
 
 /**
  * A tid that only this name is likely to ask for: should tgtd be started again between a look and

@@ -6,16 +6,20 @@ import type {
   ExportRef,
 } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
+import { iqnOf } from '../../contract/ids.ts';
+import type { ExportView } from '../../contract/inspection.ts';
+import type { Sighting } from '../../contract/leaks.ts';
 import type { Undone, Volume, VolumeRef } from '../../contract/volume.ts';
 import type { TgtBackendConfig } from '../../system/config/schema.ts';
 import type { Backend, BackendFacts } from '../backend.ts';
 import type { BackendContext } from '../context.ts';
+import { initiatorOf } from '../initiator.ts';
 import { VolumeRoot } from '../volume-root/volume-root.ts';
 import { checkSize } from '../volume-root/volumes.ts';
 import { volumeSerial } from './export-record.ts';
 import { Exports } from './exports.ts';
 import { ManagedTgtd } from './managed-tgtd.ts';
-import { iqnOf, LUN } from './target.ts';
+import { LUN } from './target.ts';
 import { Tgtadm } from './tgtadm.ts';
 import { Watch } from './watch.ts';
 
@@ -23,6 +27,7 @@ import { Watch } from './watch.ts';
 export class TgtBackend implements Backend {
   readonly facts: BackendFacts;
   readonly #root: VolumeRoot;
+  readonly #tgtadm: Tgtadm;
   readonly #exports: Exports;
   readonly #tgtd: ManagedTgtd | undefined;
   readonly #watch: Watch;
@@ -40,10 +45,10 @@ export class TgtBackend implements Backend {
       throw new DrayError('BadOption', { option: `backends.${name}`, because });
     }
     this.#root = new VolumeRoot(config.root, name, context, config.devices);
-    const tgt = new Tgtadm(name, config.controlPort, context);
-    this.#exports = new Exports(config.root, tgt, context);
+    this.#tgtadm = new Tgtadm(name, config.controlPort, context);
+    this.#exports = new Exports(config.root, this.#tgtadm, context);
     this.#tgtd = config.managed
-      ? new ManagedTgtd(join(config.root, 'tgtd'), config.portal, tgt, context)
+      ? new ManagedTgtd(join(config.root, 'tgtd'), config.portal, this.#tgtadm, context)
       : undefined;
     this.#watch = new Watch(() => this.#look(), context.log.warn);
   }
@@ -54,6 +59,11 @@ export class TgtBackend implements Backend {
     await this.#exports.open();
     await this.#tgtd?.ensure();
     this.#watch.start();
+  }
+
+  async check(): Promise<void> {
+    await this.#root.uuid();
+    await this.#tgtadm.targets();
   }
 
   async close(): Promise<void> {
@@ -152,15 +162,22 @@ export class TgtBackend implements Backend {
     return removed === 'done' ? 'done' : released;
   }
 
+  async inspectExport({ id, volume }: Attachment): Promise<ExportView> {
+    const { reservedBy } = await this.#root.get(volume);
+    const holder = reservedBy === undefined ? {} : { reservedBy };
+    const target = await this.#exports.target(id);
+    const sessions = (target?.sessions ?? []).map(({ initiator }) => initiator);
+    return { ...holder, exported: target !== undefined, sessions };
+  }
+
   listReservations(): Promise<Attachment[]> {
     return this.#root.reservations();
   }
-}
 
-/** @throws ProtocolUnavailable with the host's own reason */
-function initiatorOf(properties: ConnectorProperties): string {
-  const { initiator, host, protocols, unavailable } = properties;
-  if (initiator !== undefined && protocols.includes('iscsi')) return initiator;
-  const because = unavailable.iscsi ?? 'it has no initiator name';
-  throw new DrayError('ProtocolUnavailable', { host, protocol: 'iscsi', because });
+  async survey(): Promise<Sighting[]> {
+    const { root, devices } = this.config;
+    const paths = Object.values(devices);
+    const held = await this.#root.survey(paths);
+    return [...held, ...(await this.#exports.survey([join(root, 'volumes'), ...paths]))];
+  }
 }

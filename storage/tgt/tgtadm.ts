@@ -81,6 +81,12 @@ export class Tgtadm {
     return found === undefined ? undefined : parseTarget(found);
   }
 
+  /** Names of all accounts; they are tgtd's, not a target's. */
+  async accounts(): Promise<string[]> {
+    const [, ...lines] = (await this.look('--mode', 'account', '--op', 'show')).split('\n');
+    return lines.map((line) => line.trim()).filter(Boolean);
+  }
+
   #failed(result: ToolResult): DrayError {
     const status = result.signal ?? `exit status ${result.status}`;
     return new DrayError('ToolFailed', { tool: 'tgtadm', status, stderr: result.stderr.trim() });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DrayError } from '../../contract/errors.ts';
 import { createExclusive, errnoOf } from '../../system/atomic-file.ts';
-import { makeDirectory } from './directory.ts';
+import { makeDirectory } from '../../system/make-directory.ts';
 
 async function readUuid(path: string): Promise<string | undefined> {
   try {

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import type { Attachment } from '../../contract/attachment.ts';
 import { DrayError } from '../../contract/errors.ts';
+import type { Sighting } from '../../contract/leaks.ts';
 import { formatVolume, type Undone, type Volume, type VolumeRef } from '../../contract/volume.ts';
+import { findBuiltOn } from '../../system/built-on.ts';
 import { assertCurrent } from '../../system/epoch.ts';
 import type { BackendContext } from '../context.ts';
 import { Exclusion } from '../../system/exclusion.ts';
+import { ReservationStore } from '../reservations.ts';
 import { openDirectory } from './directory.ts';
 import { checkRoot, claimRoot } from './identity.ts';
-import { ReservationStore } from './reservations.ts';
 import { VolumeStore, type StoredVolume } from './volumes.ts';
 
 /** A volume held for an attachment. */
@@ -76,11 +78,7 @@ export class VolumeRoot {
   async delete(volume: VolumeRef): Promise<Undone> {
     await this.uuid();
     return this.#exclusion.run(volume.id, async () => {
-      const holder = await this.#reservations.holderOf(volume.id);
-      if (holder !== undefined) {
-        const { workflowId } = holder.attachment.owner;
-        throw new DrayError('DeleteReserved', { volume: formatVolume(volume), holder: workflowId });
-      }
+      await this.#reservations.assertFree(volume);
       if (volume.id in this.#volumes.devices) {
         const because = 'it is a device of the configuration, which only offers it';
         throw new DrayError('BadOption', { option: formatVolume(volume), because });
@@ -133,6 +131,15 @@ export class VolumeRoot {
       this.context.log.error('a reservation cannot be read', { backend: this.backend, error });
     });
     return held.map((reservation) => reservation.attachment);
+  }
+
+  /** Who holds its volumes, as `Backend.survey` tells it, and what others built on them. */
+  async survey(devices: readonly string[] = []): Promise<Sighting[]> {
+    await this.uuid();
+    return [
+      ...(await this.#reservations.survey(this.backend)),
+      ...(await findBuiltOn(this.#volumes.directory, devices)),
+    ];
   }
 
   /** One with a damaged file is told as such and hides no other. */

@@ -65,11 +65,15 @@ export async function listKeys(directory: string): Promise<string[]> {
 
 /** @throws KeyMissing */
 export async function readKey(directory: string, keyId: string): Promise<SealingKey> {
+  let key: SealingKey;
   try {
-    return parseKey(await readFile(join(directory, `${keyId}.key`), 'utf8'));
+    key = parseKey(await readFile(join(directory, `${keyId}.key`), 'utf8'));
   } catch (error) {
     throw new DrayError('KeyMissing', { keyId }, { cause: error });
   }
+  // What is sealed under an id that no file has could never be opened.
+  if (key.id !== keyId) throw new DrayError('KeyMissing', { keyId });
+  return key;
 }
 
 /** The key that seals. @throws KeyMissing */

@@ -34,7 +34,12 @@ function parse(file: string, text: string): unknown {
   if (problem !== undefined) {
     throw new DrayError('ConfigInvalid', { file, problems: problem.message });
   }
-  return document.toJS() ?? {};
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    // An alias of nothing, or one that would fill the memory.
+    throw new DrayError('ConfigInvalid', { file, problems: (error as Error).message });
+  }
 }
 
 /** One phrase a problem: the key, then the reason. */

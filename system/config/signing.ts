@@ -25,6 +25,7 @@ const idOf = (publicKey: string): string =>
 
 function fromPem(pem: string): SigningKey {
   const privateKey = createPrivateKey(pem);
+  if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error('it is not an Ed25519 key');
   const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
   const publicKey = Buffer.from(x, 'base64url').toString('hex');
   return { id: idOf(publicKey), publicKey, privateKey };
@@ -62,7 +63,9 @@ export async function signingKey(directory: string): Promise<SigningKey> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await createExclusive(fileIn(directory), pem.toString(), 0o600);
   // Somebody else's, where two were made at once.
-  return fromPem(await readFile(fileIn(directory), 'utf8'));
+  const made = await findSigningKey(directory);
+  if (made !== undefined) return made;
+  throw new DrayError('StateDamaged', { path: fileIn(directory), because: 'it was removed' });
 }
 
 const signedBytes = (certified: unknown): Buffer => Buffer.from(canonicalJson(certified), 'utf8');

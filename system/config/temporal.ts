@@ -74,9 +74,18 @@ export async function connectClient(config: Config): Promise<Client> {
   return new Client({ connection, namespace });
 }
 
+/** What gRPC says, behind what Temporal's client says of it. */
+export function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? cause.message : message;
+}
+
+/** The worker's SDK tells errors as Rust writes them down; the last words are what began it. */
+const LAST_WORDS = /^tonic::.*"(\w[^"\\]*)"/s;
+
 /** The catalogue's error for a connection that failed. */
 export function unreachable(address: string, error: unknown): DrayError {
-  const { message, cause } = error as Error;
-  const because = cause instanceof Error ? cause.message : message;
+  const reason = reasonOf(error);
+  const because = LAST_WORDS.exec(reason)?.[1] ?? reason;
   return new DrayError('TemporalUnreachable', { address, because }, { cause: error });
 }

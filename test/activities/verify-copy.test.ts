@@ -8,31 +8,52 @@ import type { VerifyProgress } from '../../contract/copy.ts';
 import { DEFAULT_LIMITS, STALL_ATTEMPTS } from '../../contract/limits.ts';
 import type { Role } from '../../contract/volume.ts';
 import { runCopy } from '../../copy/copier.ts';
+import { LaneBudget } from '../../copy/lane-budget.ts';
 import { writeClaim } from '../../system/claims.ts';
-import { exec, MIB, Rig, VOLUMES } from '../copy/rig.ts';
+import { exec, LANES, MIB, OWNER, Rig, VOLUMES } from '../copy/rig.ts';
 
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
 afterEach(() => rig.close());
 
 async function claimed(role: Role): Promise<Attachment> {
-  const owner = {
-    namespace: 'default',
-    workflowId: 'copy/file:from',
-    firstRunId: 'run',
-    hostId: 'test',
-    destination: VOLUMES.destination,
-  };
   const accessMode = role === 'source' ? 'ro' : 'rw';
   const reservation = role === 'source' ? 'reserved-1' : 'reserved-2';
   const exported = { name: role, serial: '', sizeBytes: 0, readsAsZeros: false, reservation };
   const attachment: Attachment = {
-    ...{ id: role, volume: VOLUMES[role], role, accessMode, owner, exported },
+    ...{ id: role, volume: VOLUMES[role], role, accessMode, owner: OWNER, exported },
   };
   const info = { driverVolumeType: 'local' as const, data: {} };
   await writeClaim(rig.state.dirs.claims, { attachment, info });
   return attachment;
 }
+
+/** Of the host's own settings there are none but lanes. */
+function hostOf({ state, log }: Rig): HostContext {
+  return { state, log, copy: LANES, laneBudget: new LaneBudget(LANES) } as HostContext;
+}
+
+it('a heartbeat time-out that somebody took away leaves the usual rhythm', async () => {
+  const ends = { source: await rig.file('a', MIB, 7), destination: await rig.file('b', MIB, 1) };
+  const plan = await rig.plan(ends);
+  await runCopy(rig.run(plan, ends));
+  const attachments = {
+    source: await claimed('source'),
+    destination: await claimed('destination'),
+  };
+  const limits = DEFAULT_LIMITS;
+  const copyId = 'copy-1';
+  const { control } = rig.wishes();
+  const input: VerifyCopyInput = {
+    ...{ copyId, mode: 'full', plan, ends, attachments, limits, control },
+  };
+  const activities = createCopyActivities(hostOf(rig));
+  const environment = new MockActivityEnvironment({ heartbeatTimeoutMs: 0 });
+  let beats = 0;
+  environment.on('heartbeat', () => (beats += 1));
+  await environment.run((given: VerifyCopyInput) => activities.verifyCopy(given), input);
+  expect(beats).toBeLessThan(20);
+});
 
 it('verifyCopy parks at a place that cannot be read, however far each attempt had come', async () => {
   const file = await rig.file('b', 4 * MIB, 7);
@@ -47,8 +68,11 @@ it('verifyCopy parks at a place that cannot be read, however far each attempt ha
     destination: await claimed('destination'),
   };
   const limits = { ...DEFAULT_LIMITS, patienceSeconds: 0 };
-  const input: VerifyCopyInput = { copyId, mode: 'full', plan, ends, attachments, limits };
-  const activities = createCopyActivities({ state: rig.state, log: rig.log } as HostContext);
+  const { control } = rig.wishes();
+  const input: VerifyCopyInput = {
+    ...{ copyId, mode: 'full', plan, ends, attachments, limits, control },
+  };
+  const activities = createCopyActivities(hostOf(rig));
 
   let heartbeatDetails: unknown;
   const codes: unknown[] = [];

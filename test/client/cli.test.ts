@@ -30,6 +30,8 @@ describe('bad usage', () => {
     [['decide', 'file:a', 'step', 'move', '--reason', 'r', '--json']],
     [['copy', 'file:a', 'file:b', '--limit', '0', '--json']],
     [['copy', 'file:a', 'file:b', '--ionice', 'fast', '--json']],
+    [['throttle', 'file:a', '0', '--json']],
+    [['throttle', 'file:a', '-1', '--json']],
   ] as string[][][])('%j ends with 2 and one document', async (args = []) => {
     const run = await dray(args);
     expect(run.status).toBe(2);

@@ -18,7 +18,17 @@ function describedWith(step: Partial<PendingStep>): Described {
     destination: 'file:b',
     needsDecision: false,
     startedAt: '2026-01-01T00:00:00.000Z',
-    steps: [{ activity: 'copyData', attempt: 1, running: true, worker: 'w', ...step }],
+    steps: [
+      {
+        id: '1',
+        activity: 'copyData',
+        queue: 'q',
+        attempt: 1,
+        running: true,
+        worker: 'w',
+        ...step,
+      },
+    ],
   };
 }
 

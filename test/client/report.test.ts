@@ -83,7 +83,7 @@ describe('the page', () => {
   it('escapes every text, wherever it comes from', async () => {
     const evil = `"'><script>alert(1)</script>&\u0007`;
     const at = '2026-11-23T08:00:00.000Z';
-    const decisions = [{ step: evil, decision: evil, reason: evil, at }];
+    const decisions = [{ step: evil, decision: evil, reason: evil, because: evil, at }];
     const report = await sampleReport(directory, [1], {
       host: evil,
       decisions,

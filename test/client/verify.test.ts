@@ -1,34 +1,16 @@
-import { execa, type ResultPromise } from 'execa';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { flip, MIB } from '../copy/rig.ts';
-import { dray } from '../rig/dray.ts';
+import { MIB } from '../copy/rig.ts';
+import { flip } from '../rig/flip.ts';
+import { CliStage } from '../rig/cli-stage.ts';
 import { until } from '../rig/poll.ts';
-import { startTemporal, type TestTemporal } from '../rig/temporal.ts';
 
+let stage: CliStage;
 let directory: string;
-let temporal: TestTemporal;
-let worker: ResultPromise;
-
-const env = (): Record<string, string> => ({ DRAY_CONFIG: join(directory, 'config.yaml') });
-const volumeFile = (id: string): string => join(directory, 'disks', 'volumes', `${id}.raw`);
 const names = (...path: string[]): Promise<string[]> => readdir(join(directory, ...path));
-
-async function startWorker(): Promise<void> {
-  const program = join(import.meta.dirname, '../../worker.ts');
-  const config = join(directory, 'config.yaml');
-  const argv = ['--import', import.meta.resolve('tsx'), program, '--config', config];
-  worker = execa(process.execPath, argv, { stdio: 'ignore' });
-  // Its end is looked at where it is asked for.
-  worker.catch(() => undefined);
-  await until('a worker that answers', async () => {
-    return (await dray(['volume', 'list', 'disks', '--json'], env())).status === 0;
-  });
-}
 
 /** What a comparison writes down or makes. */
 async function leftovers(): Promise<string[]> {
@@ -42,22 +24,13 @@ async function leftovers(): Promise<string[]> {
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a test looks into
 async function verify(...args: string[]): Promise<{ status: number | undefined; json: any }> {
-  const { status, stdout } = await dray(['verify', ...args, '--json'], env());
+  const { status, stdout } = await stage.dray('verify', ...args, '--json');
   return { status, json: JSON.parse(stdout) as unknown };
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'dray-verify-'));
-  temporal = await startTemporal();
-  const config = {
-    host: 'mover',
-    stateDir: join(directory, 'state'),
-    temporal: { address: temporal.address },
-    limits: { heartbeatSeconds: 3, retryInitialSeconds: 0.5, retryMaximumSeconds: 1 },
-    backends: { disks: { type: 'file', root: join(directory, 'disks') } },
-  };
-  await writeFile(join(directory, 'config.yaml'), JSON.stringify(config));
-  await startWorker();
+  stage = await CliStage.start();
+  directory = stage.directory;
   for (const [id, size] of [
     ['a', '8MiB'],
     ['b', '12MiB'],
@@ -65,9 +38,9 @@ beforeAll(async () => {
     ['large1', '4GiB'],
     ['large2', '4GiB'],
   ]) {
-    await dray(['volume', 'create', `disks:${id}`, size ?? ''], env());
+    await stage.dray('volume', 'create', `disks:${id}`, size ?? '');
   }
-  const [a, b] = [await open(volumeFile('a'), 'r+'), await open(volumeFile('b'), 'r+')];
+  const [a, b] = [await open(stage.volumeFile('a'), 'r+'), await open(stage.volumeFile('b'), 'r+')];
   const data = randomBytes(8 * MIB);
   for (const file of [a, b]) {
     await file.write(data, 0, data.length, 0);
@@ -75,39 +48,34 @@ beforeAll(async () => {
   }
 }, 120_000);
 
-afterAll(async () => {
-  worker.kill('SIGTERM');
-  await worker.catch(() => undefined);
-  await temporal.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => stage.end());
 
 describe('dray verify', () => {
-  it('ends with 0 for equal volumes, with 6 and the places for others', async () => {
+  it('ends with 0 for equal volumes, with 7 and the places for others', async () => {
     const equal = await verify('disks:a', 'disks:b');
     expect(equal.status).toBe(0);
     expect(equal.json).toMatchObject({ workflowId: 'verify/disks:b', status: 'done', equal: true });
     expect(equal.json.bytesCompared).toBe(8 * MIB);
 
-    await flip(volumeFile('b'), 3 * MIB + 5);
+    await flip(stage.volumeFile('b'), 3 * MIB + 5);
     const different = await verify('disks:a', 'disks:b');
     expect(different.status).toBe(7);
     const [range] = different.json.differing as { offset: number; length: number }[];
     expect(range?.offset).toBeLessThanOrEqual(3 * MIB + 5);
     expect((range?.offset ?? 0) + (range?.length ?? 0)).toBeGreaterThan(3 * MIB + 5);
 
-    const watched = await dray(['watch', 'verify/disks:b'], env());
+    const watched = await stage.dray('watch', 'verify/disks:b');
     expect(watched.status).toBe(7);
     expect(watched.stdout).toContain('DIFFERENT');
-    const listed = await dray(['list', '--json'], env());
+    const listed = await stage.dray('list', '--json');
     expect(listed.stdout).toContain('verify/disks:b');
-    expect((await dray(['show', 'verify/disks:b'], env())).stdout).toContain('DIFFERENT');
+    expect((await stage.dray('show', 'verify/disks:b')).stdout).toContain('DIFFERENT');
     expect(await leftovers()).toEqual([]);
   });
 
   it('compares a volume with the certificate of its copy', async () => {
-    await dray(['copy', 'disks:a', 'disks:c', '--verify', 'off'], env());
-    const { stdout } = await dray(['report', 'disks:a', '--json'], env());
+    await stage.dray('copy', 'disks:a', 'disks:c', '--verify', 'off');
+    const { stdout } = await stage.dray('report', 'disks:a', '--json');
     const file = join(directory, 'certificate.json');
     await writeFile(file, stdout);
     const equal = await verify(file, 'disks:c');
@@ -121,8 +89,8 @@ describe('dray verify', () => {
     expect([missing.status, missing.json.error.code]).toEqual([2, 'CertificateUnusable']);
 
     await writeFile(file, stdout);
-    await flip(volumeFile('c'), 5);
-    const different = await dray(['verify', file, 'disks:c'], env());
+    await flip(stage.volumeFile('c'), 5);
+    const different = await stage.dray('verify', file, 'disks:c');
     expect(different.status).toBe(7);
     expect(different.stdout).toContain('DIFFERENT; a certificate does not tell where');
     expect(await leftovers()).toEqual([]);
@@ -137,13 +105,12 @@ describe('dray verify', () => {
     const run = verify('disks:large1', 'disks:large2');
     const lock = join(directory, 'state', 'copiers', 'disks.large2', 'lock');
     const reader = await until('readers at work', () => readerOf(lock), { everyMs: 2 });
-    worker.kill('SIGKILL');
-    await worker.catch(() => undefined);
+    await stage.endWorker('SIGKILL');
     await until('the reader has ended', () => !isAlive(reader), { seconds: 5 });
-    await startWorker();
+    await stage.startWorker();
     expect(await run).toMatchObject({ status: 0, json: { equal: true } });
     // Nothing was ever writable.
-    const shown = await dray(['volume', 'show', 'disks:large2', '--json'], env());
+    const shown = await stage.dray('volume', 'show', 'disks:large2', '--json');
     expect(shown.stdout).toContain('"neverWritten": true');
     expect(await leftovers()).toEqual([]);
   });

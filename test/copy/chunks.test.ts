@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { expect, it, vi } from 'vitest';
 import type { ByteRange } from '../../contract/copy.ts';
-import { Chunks, type Content } from '../../copy/lanes/chunks.ts';
+import { Chunks, type Content, type Stretch } from '../../copy/lanes/chunks.ts';
 import { addRange, missingBytes, nextMissing } from '../../copy/ranges.ts';
 
 /** A source with holes, answering late and in any order. */
@@ -16,6 +16,13 @@ function contentOf(holes: readonly ByteRange[]): Content {
     },
     within: () => Promise.resolve(undefined),
   };
+}
+
+function chunksOf({ offset, length, chunkBytes }: Stretch): ByteRange[] {
+  const count = length / chunkBytes;
+  return Array.from({ length: count }, (_, i) => ({
+    ...{ offset: offset + i * chunkBytes, length: chunkBytes },
+  }));
 }
 
 /** Lanes that end in any order, and a parent that records now and then; as copy/lanes/main. */
@@ -42,7 +49,7 @@ async function work(
       if (chunk === undefined) return;
       if (chunk.isEmpty) expect(missingBytes(holes, chunk)).toBe(0);
       else expect(chunk.offset + chunk.length - upTo()).toBeLessThanOrEqual(windowBytes);
-      given.push(...(chunk.isEmpty ? chunks.split(chunk) : [chunk]));
+      given.push(...(chunk.isEmpty ? chunks.stretches(chunk).flatMap(chunksOf) : [chunk]));
       for (let wait = randomInt(5); wait > 0; wait -= 1) await new Promise(setImmediate);
       written?.push(chunk);
       if (chunks.isHeld || randomInt(3) === 0) record();

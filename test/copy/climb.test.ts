@@ -151,3 +151,23 @@ it.each(DEVICES)('does the same every time: %j', (traits) => {
   expect(one.run(60)).toBe(other.run(60));
   expect(one.settings).toEqual(other.settings);
 });
+
+describe('a limit that changes', () => {
+  it('is kept at once when it becomes lower, and climbed up to when it becomes higher', () => {
+    const far = copy(FAR);
+    far.run(5);
+    far.climb.limit(3);
+    expect(far.climb.setting).toEqual({ lanes: 3, requestBytes: MIB });
+    far.run(5);
+    expect(far.climb.settled).toEqual({ lanes: 3, requestBytes: MIB });
+    far.climb.limit(100);
+    far.run(8);
+    expect(far.climb.settled).toEqual({ lanes: 16, requestBytes: MIB });
+  });
+
+  it('has one lane at least', () => {
+    const far = copy(FAR);
+    far.climb.limit(0);
+    expect(far.climb.setting.lanes).toBe(1);
+  });
+});

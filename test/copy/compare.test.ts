@@ -6,7 +6,8 @@ import { runCompare } from '../../copy/compare.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { copierDirectory, fenceCopier } from '../../copy/lease.ts';
 import { planRead } from '../../copy/plan-read.ts';
-import { codeOf, exists, flip, LANES, MIB, Rig, VOLUMES } from './rig.ts';
+import { flip } from '../rig/flip.ts';
+import { codeOf, exists, LANES, MIB, Rig, VOLUMES } from './rig.ts';
 
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));

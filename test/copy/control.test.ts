@@ -1,11 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CopyControl } from '../../contract/control.ts';
 import type { CopyPlan, EngineName } from '../../contract/copy.ts';
-import { CopyPaused, type CopyRun, runCopy } from '../../copy/copier.ts';
-import { copierDirectory, fenceCopier } from '../../copy/lease.ts';
+import { runCopy } from '../../copy/copier.ts';
+import { CopyPaused, type CopyRun } from '../../copy/copy-run.ts';
+import { copierDirectory, fenceCopier, takeLease } from '../../copy/lease.ts';
 import { Steering, writeControl } from '../../copy/steering.ts';
 import { digest, exec, exists, MIB, Rig, VOLUMES } from './rig.ts';
 
@@ -19,10 +20,12 @@ const tell = (version: number, control: Partial<CopyControl>, copy = COPY): Prom
 
 describe('what is wanted of a copy', () => {
   const directory = (): string => copierDirectory(rig.state, VOLUMES.destination);
-  const open = (control: Partial<CopyControl> = {}, planned?: number): Promise<Steering> =>
-    Steering.open(directory(), { ...rig.wishes(control), hostLimit: () => 7 }, planned, (notice) =>
-      rig.notices.push(notice),
-    );
+  const open = (control: Partial<CopyControl> = {}, planned?: number): Promise<Steering> => {
+    const wishes = { ...rig.wishes(control), hostLimit: () => 7 };
+    const plan = planned === undefined ? {} : { bytesPerSecond: planned };
+    const run = { copyId: COPY.copyId, log: rig.log, wishes, plan };
+    return Steering.open({ directory: directory() }, run);
+  };
   async function limitOf(control: Partial<CopyControl>, planned?: number) {
     const steering = await open(control, planned);
     steering.close();
@@ -58,6 +61,21 @@ describe('what is wanted of a copy', () => {
     expect(rig.notices.join()).toContain('control.json');
     await tell(2, { limit: 2 });
     expect(await limitOf({}, 5)).toBe(2);
+  });
+
+  it('of a copy that has ended takes nothing from the one that came after it', async () => {
+    const after = { copyId: 'copy-2', forget: true };
+    await takeLease(rig.state, VOLUMES.destination, after.copyId, 'its token');
+    await expect(tell(1, { limit: 1 })).rejects.toMatchObject({ code: 'CopierFenced' });
+    const old = { ...after, copyId: COPY.copyId };
+    expect(await fenceCopier(rig.state, VOLUMES.destination, old)).toBe('alreadyGone');
+    expect(await fenceCopier(rig.state, VOLUMES.destination, after)).toBe('done');
+  });
+
+  it('is told of as not known, whatever is in its place', async () => {
+    await mkdir(join(directory(), 'control.json'), { recursive: true });
+    expect(await limitOf({}, 5)).toBe(5);
+    expect(rig.notices.join()).toContain('is not known');
   });
 
   it('reaches who follows it within a second, and is gone with the checkpoint', async () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCopy } from '../../copy/copier.ts';
 import { runVerify } from '../../copy/verify.ts';
-import { digest, MIB, Rig } from './rig.ts';
+import { digest, exec, MIB, Rig } from './rig.ts';
 
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
@@ -81,4 +81,20 @@ it('leaves zeros out only where the plan says so', async () => {
   expect(plan.zeros.value).toBe('skip');
   await runCopy(rig.run(plan, ends));
   expect(await digest(destination.path)).toBe(await digest(source.path));
+});
+
+it('direct, where O_DIRECT cannot be had, leaves next to nothing in the page cache', async () => {
+  const size = 24 * MIB;
+  const ends = { source: await rig.file('a', size), destination: await rig.file('b', size, 0xaa) };
+  const planned = await rig.plan(ends, { engine: 'direct' });
+  const no = { value: false, because: 'this test says so' };
+  const plan = { ...planned, sourceDirect: no, destinationDirect: no };
+  const paths = [ends.source.path, ends.destination.path];
+  // What this test has left dirty nobody can drop.
+  await exec('sync', paths);
+  await runCopy(rig.run(plan, ends));
+  const args = ['--bytes', '--noheadings', '--output', 'RES', ...paths];
+  const { stdout } = await exec('fincore', args);
+  // The kernel keeps pages that it has in hand in that moment.
+  for (const bytes of stdout.trim().split(/\s+/)) expect(Number(bytes)).toBeLessThan(2 * MIB);
 });

@@ -1,46 +1,36 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Device } from '../../contract/attachment.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { sumBytes } from '../../copy/ranges.ts';
+import { runVerify } from '../../copy/verify.ts';
 import { digest, MIB, Rig } from './rig.ts';
+import { endServer, servedByNbdkit } from './served.ts';
 
 const BYTES = 8 * MIB;
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
 afterEach(() => rig.close());
 
-/** The file once more, by way of nbdkit, which can be told to fail, and nbdfuse. */
-async function served(file: Device, ...nbdkit: string[]): Promise<Device> {
-  const path = rig.path('served');
-  await writeFile(path, '');
-  const args = [path, '--command', 'nbdkit', '-s', '--exit-with-parent', ...nbdkit];
-  const child = spawn('nbdfuse', args, { stdio: 'ignore' });
-  rig.undo(async () => {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await ended;
-  });
-  while (!(await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${path} `)) await sleep(20);
-  return { ...file, path };
-}
+/** Written by this script. */
+const write = (file: Device): string =>
+  `dd of=${file.path} seek=$4 oflag=seek_bytes conv=notrunc bs=1M status=none`;
 
 /** Served by scripts; its flush fails while the file `broken` is there. */
-async function flushing(file: Device): Promise<Device> {
-  return served(
+async function flushing(file: Device, pwrite = write(file)): Promise<Device> {
+  const { device } = await servedByNbdkit(
+    rig,
     file,
     'eval',
     `get_size=echo ${file.sizeBytes}`,
     `pread=dd if=${file.path} skip=$4 count=$3 iflag=skip_bytes,count_bytes bs=1M status=none`,
-    `pwrite=dd of=${file.path} seek=$4 oflag=seek_bytes conv=notrunc bs=1M status=none`,
+    `pwrite=${pwrite}`,
     'can_write=exit 0',
     'can_flush=exit 0',
     `flush=if [ -e ${rig.path('broken')} ]; then echo EIO lost >&2; exit 1; fi`,
   );
+  return device;
 }
 
 describe.each(['dd', 'direct', 'file'] as const)('engine %s', (engine) => {
@@ -82,12 +72,56 @@ describe.each(['dd', 'direct', 'file'] as const)('engine %s', (engine) => {
     expect(await digest(file.path)).toBe(await digest(ends.source.path));
   });
 
+  it('a device that ends early fails the copy, and what was flushed is not copied again', async () => {
+    const file = await rig.file('b', BYTES, 0xaa);
+    const longer = rig.path('longer');
+    const end = BYTES - 3 * MIB;
+    const isBehind = `[ ! -e ${longer} ] && [ $(($4 + $3)) -gt ${end} ]`;
+    const ends = {
+      source: await rig.file('a', BYTES),
+      destination: await flushing(
+        file,
+        `if ${isBehind}; then echo ENOSPC it ends >&2; exit 1; fi; ${write(file)}`,
+      ),
+    };
+    const plan = await rig.plan(ends, { engine });
+    const short = rig.run(plan, ends);
+    // Of several requests at once nbdfuse may say EIO where nbdkit says ENOSPC.
+    const code = expect.stringMatching(/^Destination(Full|Unwritable)$/) as string;
+    await expect(runCopy(short)).rejects.toMatchObject({ code });
+    const { bytesFlushed } = short.seen.at(-1)!;
+    expect(bytesFlushed).toBeLessThanOrEqual(end);
+    await writeFile(longer, '');
+    const again = rig.run(plan, ends);
+    expect(await runCopy(again)).toMatchObject({ attempts: 2 });
+    expect(again.seen[0]?.bytesFlushed).toBe(bytesFlushed);
+    expect(await digest(file.path)).toBe(await digest(ends.source.path));
+  });
+
+  it('a flush that answers and keeps nothing: what was lost is found, and copied again', async () => {
+    const file = await rig.file('b', BYTES, 0xaa);
+    const lying = await servedByNbdkit(rig, file, '--filter=cow', 'file', file.path);
+    const ends = { source: await rig.file('a', BYTES), destination: lying.device };
+    const plan = await rig.plan(ends, { engine });
+    await runCopy(rig.run(plan, ends));
+    // All of it lay above the device, and is gone with its server.
+    await endServer(lying.server);
+    await servedByNbdkit(rig, file, 'file', file.path);
+    const verify = () => runVerify(rig.verify(plan, ends, { mode: 'written' }));
+    const lost = { code: 'VerifyFailed', params: { offset: 0, chunks: BYTES / plan.chunkBytes } };
+    await expect(verify()).rejects.toMatchObject(lost);
+    expect(await runCopy(rig.run(plan, ends))).toMatchObject({ bytesRepaired: BYTES });
+    await verify();
+    expect(await digest(file.path)).toBe(await digest(ends.source.path));
+  });
+
   it('writes that fail, and come late, cost an attempt and never bytes', async () => {
     const file = await rig.file('b', BYTES, 0xaa);
     const filters = ['--filter=delay', '--filter=error'];
     const how = ['delay-write=5ms', 'error-pwrite-rate=100%'];
     const when = `error-pwrite-file=${rig.path('broken')}`;
-    const destination = await served(file, ...filters, 'file', file.path, ...how, when);
+    const nbdkit = [...filters, 'file', file.path, ...how, when];
+    const { device: destination } = await servedByNbdkit(rig, file, ...nbdkit);
     const ends = { source: await rig.file('a', BYTES), destination };
     const plan = await rig.plan(ends, { engine });
     await writeFile(rig.path('broken'), '');

@@ -2,6 +2,7 @@
 import type { CopyEnds, CopyPlan } from '../../contract/copy.ts';
 import { DEFAULT_LIMITS } from '../../contract/limits.ts';
 import { runCopy } from '../../copy/copier.ts';
+import { LaneBudget } from '../../copy/lane-budget.ts';
 import type { HostState } from '../../system/host-state.ts';
 
 const input = JSON.parse(process.argv[2] ?? '') as {
@@ -22,6 +23,7 @@ try {
       destination: { backend: 'file', id: 'to' },
     },
     limits: DEFAULT_LIMITS,
+    laneBudget: new LaneBudget({ lanes: 8, lanesOf: {} }),
     wishes: {
       runId: 'run-1',
       control: { version: 0, paused: false },

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Device } from '../../contract/attachment.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { runVerify } from '../../copy/verify.ts';
 import { digest, exec, MIB, Rig } from './rig.ts';
+import { servedByQemu } from './served.ts';
 
 const BYTES = 32 * MIB;
+/** So slow that requests overlap. */
+const IOPS = 100;
 let rig: Rig;
 
 beforeEach(async () => {
@@ -16,29 +14,11 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-/** The file once more, as qemu-storage-daemon serves it; slow enough that requests overlap. */
-async function served(file: Device): Promise<Device> {
-  const path = rig.path('served');
-  await writeFile(path, '');
-  const below = { driver: 'file', filename: file.path, cache: { direct: true } };
-  const node = { driver: 'throttle', 'node-name': 'node', 'throttle-group': 'slow', file: below };
-  const fuse = { type: 'fuse', id: 'e', 'node-name': 'node', mountpoint: path, writable: true };
-  const limits = ['--object', 'throttle-group,id=slow,x-iops-total=100'];
-  const args = [...limits, '--blockdev', JSON.stringify(node), '--export', JSON.stringify(fuse)];
-  const child = spawn('qemu-storage-daemon', args, { stdio: 'ignore' });
-  rig.undo(async () => {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await ended;
-  });
-  while (!(await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${path} `)) await sleep(20);
-  return { ...file, path };
-}
-
 it('copies in long blocks onto what qemu serves by FUSE without mixing them up', async () => {
   const source = await rig.file('from', BYTES);
   const behind = await rig.file('to', BYTES, 0);
-  const ends = { source, destination: await served(behind) };
+  const { device: destination } = await servedByQemu(rig, behind, IOPS);
+  const ends = { source, destination };
   const plan = await rig.plan(ends, { blockSize: '8M' });
   expect(plan.destinationDirect).toMatchObject({ value: false });
   expect(plan.destinationDirect.because).toContain('FUSE');
@@ -51,7 +31,8 @@ it('copies in long blocks onto what qemu serves by FUSE without mixing them up',
 it('copies with several lanes onto what qemu serves by FUSE without mixing them up', async () => {
   const source = await rig.file('from', BYTES);
   const behind = await rig.file('to', BYTES, 0);
-  const ends = { source, destination: await served(behind) };
+  const { device: destination } = await servedByQemu(rig, behind, IOPS);
+  const ends = { source, destination };
   const plan = await rig.plan(ends, { engine: 'direct' });
   expect(plan).toMatchObject({
     destinationDirect: { value: true },
@@ -63,7 +44,7 @@ it('copies with several lanes onto what qemu serves by FUSE without mixing them 
 
 it('keeps O_DIRECT for requests that go to a FUSE server as one, and for long reads', async () => {
   const behind = await rig.file('one', BYTES);
-  const fuse = await served(behind);
+  const { device: fuse } = await servedByQemu(rig, behind, IOPS);
   const file = await rig.file('other', BYTES);
   const onto = await rig.plan({ source: file, destination: fuse }, { blockSize: '1M' });
   expect(onto.destinationDirect.value).toBe(true);

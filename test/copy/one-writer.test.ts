@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CopyEnds, CopyPlan, CopyProgress } from '../../contract/copy.ts';
+import type { CopyEnds, CopyPlan, CopyProgress, EngineName } from '../../contract/copy.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { openForCopy } from '../../copy/ends.ts';
 import { copierDirectory, fenceAll, fenceCopier, holdsLease, takeLease } from '../../copy/lease.ts';
@@ -26,13 +26,13 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-/** Pids of programs named dd that have the file open. */
-async function writersOf(path: string): Promise<number[]> {
+/** Pids of other programs of this name that have the file open. */
+async function writersOf(path: string, program: 'dd' | 'node' = 'dd'): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
     pids.map(async (pid) => {
       const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-      if (name.trim() !== 'dd') return [];
+      if (name.trim() !== program || Number(pid) === process.pid) return [];
       const fds = await readdir(`/proc/${pid}/fd`).catch(() => []);
       const links = fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''));
       return (await Promise.all(links)).includes(path) ? [Number(pid)] : [];
@@ -42,7 +42,14 @@ async function writersOf(path: string): Promise<number[]> {
 }
 
 /** Requests of one sector each make a copy of 8 MiB last for some tenths of a second at least. */
-const slowPlan = (): Promise<CopyPlan> => rig.plan(ends, { blockSize: '512' });
+const slowPlan = (): Promise<CopyPlan> => rig.plan(ends, { blockSize: '4K' });
+
+/** So slow that whoever looks in a loop sees each copier; lanes need a limit for that. */
+async function slowPlanOf(engine: EngineName): Promise<CopyPlan> {
+  if (engine === 'dd') return rig.plan(ends, { blockSize: '512' });
+  const plan = await rig.plan(ends, { engine, bytesPerSecond: 4 * MIB });
+  return { ...plan, throttle: { value: 'paced', because: 'test' } };
+}
 
 type Worker = { child: ChildProcess; until(seen: (p: CopyProgress) => boolean): Promise<void> };
 
@@ -135,26 +142,30 @@ describe('the guard, inside the lock', () => {
   });
 });
 
-it('two attempts at once: at any time one dd at most, and the later one finishes', async () => {
-  const plan = await slowPlan();
-  let most = 0;
-  const sampling = new AbortController();
-  const sampler = (async () => {
-    while (!sampling.signal.aborted)
-      most = Math.max(most, (await writersOf(ends.destination.path)).length);
-  })();
-  const first = runCopy(rig.run(plan, ends, { token: 'first' }));
-  const firstEnd = first.then(() => 'done', codeOf);
-  while ((await writersOf(ends.destination.path)).length === 0) await sleep(5);
-  const second = await runCopy(rig.run(plan, ends, { token: 'second' }));
-  sampling.abort();
-  await sampler;
-  expect(await firstEnd).toBe('CopierFenced');
-  expect(most).toBe(1);
-  expect(second.attempts).toBe(2);
-  expect(second.bytesCopiedAgain).toBeLessThanOrEqual(plan.rangeBytes);
-  expect(await digest(ends.destination.path)).toBe(await digest(ends.source.path));
-});
+it.each(['dd', 'direct'] as const)(
+  'two attempts with %s: one writes at a time, the later one ends',
+  async (engine) => {
+    const plan = await slowPlanOf(engine);
+    const program = engine === 'dd' ? 'dd' : 'node';
+    let most = 0;
+    const sampling = new AbortController();
+    const sampler = (async () => {
+      while (!sampling.signal.aborted)
+        most = Math.max(most, (await writersOf(ends.destination.path, program)).length);
+    })();
+    const first = rig.run(plan, ends, { token: 'first' });
+    const firstEnd = runCopy(first).then(() => 'done', codeOf);
+    while (!first.seen.some(({ copierPid }) => copierPid !== undefined)) await sleep(5);
+    const second = await runCopy(rig.run(plan, ends, { token: 'second' }));
+    sampling.abort();
+    await sampler;
+    expect(await firstEnd).toBe('CopierFenced');
+    expect(most).toBe(1);
+    expect(second.attempts).toBe(2);
+    expect(second.bytesCopiedAgain).toBeLessThanOrEqual(plan.rangeBytes);
+    expect(await digest(ends.destination.path)).toBe(await digest(ends.source.path));
+  },
+);
 
 it('a worker that was stopped until another one took over writes nothing more', async () => {
   const plan = await rig.plan(ends, { bytesPerSecond: 2 * MIB });

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseBlockSize } from '../../contract/block-size.ts';
 import { ddArguments } from '../../copy/engines/dd.ts';
+import { runCopy } from '../../copy/copier.ts';
 import { chooseMaxLanes, configuredLanes } from '../../copy/lane-limits.ts';
 import { chunkBytesOf, rangeBytesOf } from '../../copy/plan.ts';
 import { digest, MIB, Rig } from './rig.ts';
@@ -38,8 +39,20 @@ it.each([
   [2 ** 40, 100 * MIB, 200 * MIB],
   [2 ** 40, 1024 * MIB, 1024 * MIB],
   [512, 4096, 4096],
+  [2 ** 40, 999_999, 268 * 999_999],
 ])('a volume of %d in requests of %d is flushed every %d bytes', (total, block, range) =>
   expect(rangeBytesOf('dd', total, block)).toBe(range),
+);
+
+it.each([
+  [64 * MIB, undefined, 32 * MIB],
+  [64 * MIB, 5 * MIB, 10 * MIB],
+  [64 * MIB, MIB, 8 * MIB],
+  [2 ** 30, undefined, 512 * MIB],
+  [2 ** 40, undefined, 512 * MIB],
+  [2 ** 40, MIB, 512 * MIB],
+])('of %d bytes with %d bytes a second, lanes go %d bytes ahead', (total, rate, range) =>
+  expect(rangeBytesOf('direct', total, MIB, rate)).toBe(range),
 );
 
 it.each([
@@ -47,7 +60,8 @@ it.each([
   [2 ** 40, 512 * MIB, MIB, 10.5 * MIB, 10 * MIB],
   [2 ** 40, 512 * MIB, 100 * MIB, Infinity, 100 * MIB],
   [2 ** 25, 4 * MIB, MIB, Infinity, MIB],
-  [2 ** 25, 4096, 512, Infinity, 4096],
+  [2 ** 25, 4096, 512, Infinity, 512],
+  [2 ** 40, 256 * MIB, 999_999, Infinity, 33 * 999_999],
   [2 ** 43, 512 * MIB, MIB, MIB, 32 * MIB],
   [2 ** 44, 512 * MIB, MIB, MIB, 64 * MIB],
 ])('of %d bytes, ranges of %d, requests of %d, %d bytes a second, a chunk is %d', (...given) => {
@@ -105,7 +119,18 @@ it('probes O_DIRECT without touching the destination', async () => {
 it('finds requests that O_DIRECT cannot take', async () => {
   const plan = await rig.plan(await ends(MIB, MIB), { blockSize: '1000' });
   expect(plan.sourceDirect).toMatchObject({ value: false });
-  expect(plan.sourceDirect.because).toMatch(/Invalid argument/);
+  expect(plan.sourceDirect.because).toMatch(/whole pages/);
+});
+
+it('is not misled by holes, where direct reads come whatever their length', async () => {
+  const hole = await rig.file('hole', 0);
+  await truncate(hole.path, 4 * MIB);
+  const { source } = await ends(4 * MIB, 4 * MIB);
+  const both = { source, destination: { ...hole, sizeBytes: 4 * MIB } };
+  const plan = await rig.plan(both, { blockSize: '4097' });
+  expect(plan.destinationDirect.value).toBe(false);
+  await runCopy(rig.run(plan, both));
+  expect(await digest(hole.path)).toBe(await digest(source.path));
 });
 
 describe('lanes', () => {
@@ -125,7 +150,7 @@ describe('lanes', () => {
 
   it.each([
     [{ chunkBytes: 100 * MIB }, 5, /in doubt/],
-    [{ minRequestBytes: 16 * MIB }, 4, /memory/],
+    [{ minRequestBytes: 16 * MIB }, 2, /memory/],
     [{ minRequestBytes: 1024 * MIB }, 1, /memory/],
   ])('are fewer where they would not fit: %j', (more, value, because) => {
     const chosen = chooseMaxLanes({ value: 8, because: '' }, { ...sizes, ...more });
@@ -133,7 +158,7 @@ describe('lanes', () => {
   });
 
   it('keep the requests that were asked for, and else change their length', async () => {
-    const both = await ends(64 * MIB, 64 * MIB);
+    const both = await ends(32 * MIB, 32 * MIB);
     const asked = await rig.plan(both, { engine: 'direct', blockSize: '2M' });
     expect(asked).toMatchObject({
       minRequestBytes: 2 * MIB,
@@ -142,9 +167,9 @@ describe('lanes', () => {
     const free = await rig.plan(both, { engine: 'direct' });
     expect(free).toMatchObject({
       blockBytes: MIB,
-      chunkBytes: MIB,
+      chunkBytes: 2 * MIB,
       minRequestBytes: MIB / 4,
-      maxRequestBytes: { value: MIB, because: expect.stringMatching(/chunk/) as string },
+      maxRequestBytes: { value: 2 * MIB, because: expect.stringMatching(/chunk/) as string },
       maxLanes: { value: 8 },
     });
   });
@@ -244,6 +269,11 @@ it('takes lanes where they can work, else dd or plain reads and writes, and says
   expect((await rig.plan(both, auto)).engine.value).toBe('direct');
   const odd = await rig.plan(both, { ...auto, blockSize: '1000' });
   expect(odd.engine).toMatchObject({ value: 'dd', because: expect.stringContaining('1000') });
+  const huge = await rig.plan(both, { ...auto, blockSize: '65M' });
+  expect(huge.engine).toMatchObject({ value: 'dd', because: expect.stringContaining('at most') });
+  await expect(rig.plan(both, { engine: 'direct', blockSize: '65M' })).rejects.toMatchObject({
+    code: 'BadBlockSize',
+  });
   const real = execFileSync('which', ['dd'], { encoding: 'utf8' }).trim();
   await mkdir(rig.path('bin'));
   const shim = `#!/bin/sh

@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { CopyPlan } from '../../contract/copy.ts';
+import { readChunkStates } from '../../contract/chunk-states.ts';
+import { type ByteRange, CHUNK_STATES, type CopyPlan } from '../../contract/copy.ts';
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../../copy/checkpoint.ts';
 import { chunkAt, ChunkMap } from '../../copy/chunk-map.ts';
 import { EMPTY_CURVE } from '../../copy/curve.ts';
@@ -97,6 +98,72 @@ it('a map of chunks knows what was recorded of those that are flushed, and nothi
     },
   );
   await fc.assert(property, RUNS);
+});
+
+it("adopts another host's states of chunks that are flushed, and its own where it has any", async () => {
+  const states = fc.uint8Array({
+    minLength: COUNT,
+    maxLength: COUNT,
+    max: CHUNK_STATES.length - 1,
+  });
+  const property = fc.asyncProperty(
+    states,
+    fc.uniqueArray(fc.nat(COUNT - 1)),
+    fc.uniqueArray(fc.nat(COUNT - 1)),
+    async (told, flushed, own) => {
+      await rm(join(directory, 'chunks'), { force: true });
+      const first = await open([]);
+      const state = 'zeroed';
+      await first.record(own.map((index) => ({ ...chunkAt(GRID, index), state })));
+      await first.close();
+      const ranges = flushed.map((index) => chunkAt(GRID, index));
+      const owner = { copyId: 'copy', flushed: ranges };
+      const map = await ChunkMap.open(directory, GRID, owner, () => undefined, told);
+      const found = readChunkStates(await map.states(ranges)) as Uint8Array;
+      await map.close();
+      const expected = Array.from(told, (byte, index) => {
+        if (!flushed.includes(index)) return 0;
+        if (own.includes(index)) return CHUNK_STATES.indexOf(state);
+        return byte === 0 ? CHUNK_STATES.indexOf('copied') : byte;
+      });
+      expect([...found]).toEqual(expected);
+    },
+  );
+  await fc.assert(property, RUNS);
+});
+
+it('the states of 16 TiB take less than 64 KiB in a heartbeat', async () => {
+  const grid = { bytesTotal: 2 ** 44, chunkBytes: 64 * 2 ** 20 };
+  const map = await ChunkMap.open(
+    directory,
+    grid,
+    { copyId: 'copy', flushed: [] },
+    () => undefined,
+  );
+  // Stretches of data and holes, as file systems leave them, and places that were copied again.
+  const flushed: ByteRange[] = [];
+  for (let index = 0; index < 2 ** 18; index += 97) {
+    const length = Math.min(60, 2 ** 18 - index) * grid.chunkBytes;
+    const range = { offset: index * grid.chunkBytes, length };
+    flushed.push(range);
+    const state = CHUNK_STATES[1 + (index % 3)] ?? 'copied';
+    await map.record([{ ...range, state }]);
+  }
+  expect((await map.states(flushed)).length).toBeLessThan(64 * 1024);
+  await map.close();
+});
+
+it('a map of another grid is known for nothing', async () => {
+  const map = await open([]);
+  await map.record([{ ...chunkAt(GRID, 0), digest: hex(new Uint8Array(32)) }]);
+  await map.close();
+  const flushed = [{ offset: 0, length: GRID.bytesTotal }];
+  for (const grid of [{ ...GRID, chunkBytes: 8192 }, GRID]) {
+    const owner = { copyId: 'copy', flushed };
+    const other = await ChunkMap.open(directory, grid, owner, () => undefined);
+    expect(other.digestOf(0) !== undefined).toBe(grid === GRID);
+    await other.close();
+  }
 });
 
 it('a damaged map forgets, and never makes a digest up', async () => {

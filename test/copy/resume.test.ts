@@ -1,12 +1,14 @@
-import { createHash, randomInt } from 'node:crypto';
+import fc from 'fast-check';
+import { createHash } from 'node:crypto';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ByteRange } from '../../contract/copy.ts';
 import { DEFAULT_LIMITS } from '../../contract/limits.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { copierDirectory } from '../../copy/lease.ts';
 import { addRange, areMerged, nextMissing, sumBytes } from '../../copy/ranges.ts';
+import { copyThrough } from './interrupted.ts';
 import { codeOf, digest, MIB, Rig, VOLUMES } from './rig.ts';
 
 let rig: Rig;
@@ -21,36 +23,13 @@ async function ends(bytes: number) {
 }
 
 it('goes on after SIGKILL of the copier at any point, and says what it moved again', async () => {
-  for (let round = 0; round < 4; round += 1) {
-    const bytes = randomInt(2, 12) * MIB - 512 * randomInt(0, 3);
-    const both = await ends(bytes);
-    const plan = await rig.plan(both, { blockSize: '512' });
-    let kills = 0;
-    for (;;) {
-      const run = rig.run(plan, both, { copyId: `copy-${round}` });
-      let pid = 0;
-      run.onProgress = (progress) => void (pid = progress.copierPid ?? pid);
-      const copy = runCopy(run).catch((error: unknown) => error as { code?: string });
-      if (kills < 3) {
-        while (pid === 0) await sleep(1);
-        await sleep(randomInt(0, 300));
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // It has ended already: this attempt is not killed.
-        }
-      }
-      const result = await copy;
-      if ('bytes' in result) {
-        expect(result.attempts).toBe(kills + 1);
-        expect(result.bytesCopiedAgain).toBeLessThanOrEqual(kills * plan.rangeBytes);
-        break;
-      }
-      expect(codeOf(result)).toBe('CopierFailed');
-      kills += 1;
-    }
-    expect(await digest(both.destination.path)).toBe(await digest(both.source.path));
-  }
+  const both = await ends(6 * MIB + 512);
+  const plan = await rig.plan(both, { blockSize: '512' });
+  const kills = [0, 0.2, 0.5].map((from) => ({ how: 'kill', from, later: 9, left: 0 }) as const);
+  const result = await copyThrough(kills, () => rig.run(plan, both));
+  expect(result.attempts).toBe(kills.length + 1);
+  expect(result.bytesCopiedAgain).toBeLessThanOrEqual(kills.length * plan.rangeBytes);
+  expect(await digest(both.destination.path)).toBe(await digest(both.source.path));
 });
 
 it('goes on with several lanes after SIGKILL of the copier, within what may be in doubt', async () => {
@@ -209,15 +188,17 @@ it('stalls after 5 attempts and the time of patience without a flushed byte', as
 });
 
 it('merges ranges and finds what is missing, whatever their order', () => {
-  for (let round = 0; round < 200; round += 1) {
-    const total = randomInt(1, 60);
+  const ranges = fc.array(
+    fc.record({ offset: fc.nat(59), length: fc.integer({ min: 1, max: 60 }) }),
+  );
+  const property = fc.property(fc.integer({ min: 1, max: 60 }), ranges, (total, added) => {
     const flags = Array.from({ length: total }, () => false);
-    let merged: { offset: number; length: number }[] = [];
-    for (let i = randomInt(0, 8); i > 0; i -= 1) {
-      const offset = randomInt(0, total);
-      const length = randomInt(1, total - offset + 1);
-      merged = addRange(merged, { offset, length });
-      flags.fill(true, offset, offset + length);
+    let merged: ByteRange[] = [];
+    for (const { offset, length } of added) {
+      const rest = Math.min(length, total - offset);
+      if (rest <= 0) continue;
+      merged = addRange(merged, { offset, length: rest });
+      flags.fill(true, offset, offset + rest);
     }
     expect(areMerged(merged, total, 1)).toBe(true);
     expect(sumBytes(merged)).toBe(flags.filter(Boolean).length);
@@ -225,5 +206,6 @@ it('merges ranges and finds what is missing, whatever their order', () => {
     const next = nextMissing(merged, total, 5);
     expect(next?.offset ?? -1).toBe(first);
     for (let i = 0; i < (next?.length ?? 0); i += 1) expect(flags[first + i]).toBe(false);
-  }
+  });
+  fc.assert(property, { numRuns: 200 });
 });

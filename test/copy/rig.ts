@@ -9,8 +9,9 @@ import type { CopyControl } from '../../contract/control.ts';
 import type { CopyEnds, CopyOptions, CopyPlan, CopyProgress } from '../../contract/copy.ts';
 import type { CertifiedBytes, ReadEnds, ReadPlan } from '../../contract/verify.ts';
 import { DEFAULT_LIMITS, type TimeLimits } from '../../contract/limits.ts';
-import { type CopyRun } from '../../copy/copier.ts';
+import type { CopyRun } from '../../copy/copy-run.ts';
 import type { Guidance } from '../../copy/engine.ts';
+import { LaneBudget } from '../../copy/lane-budget.ts';
 import { planCopy } from '../../copy/plan.ts';
 import type { CompareRun } from '../../copy/compare.ts';
 import type { ReadRun } from '../../copy/inspection.ts';
@@ -31,6 +32,15 @@ export const LANES = { lanes: 8, lanesOf: {} };
 export const VOLUMES = {
   source: { backend: 'file', id: 'from' },
   destination: { backend: 'file', id: 'to' },
+};
+
+/** Whose the volumes are, where a claim says it. */
+export const OWNER = {
+  namespace: 'default',
+  workflowId: 'copy/file:from',
+  firstRunId: 'run',
+  hostId: 'test',
+  destination: VOLUMES.destination,
 };
 
 /** A directory of its own, with the undo of whatever the test puts on it. */
@@ -150,6 +160,7 @@ export class Rig {
       ends,
       volumes: VOLUMES,
       limits: DEFAULT_LIMITS,
+      laneBudget: new LaneBudget(LANES),
       signal: new AbortController().signal,
       log: this.log,
     };
@@ -175,17 +186,12 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /** Nobody wants anything of the copier. */
-export const UNGUIDED: Guidance = { pace: undefined, paused: false, follow: () => () => undefined };
-/** Changes one byte behind everybody's back. */
-export async function flip(path: string, at: number): Promise<void> {
-  const file = await open(path, 'r+');
-  const byte = Buffer.alloc(1);
-  await file.read(byte, 0, 1, at);
-  await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, at);
-  await file.sync();
-  await file.close();
-}
-
+export const UNGUIDED: Guidance = {
+  pace: undefined,
+  paused: false,
+  lanes: 8,
+  follow: () => () => undefined,
+};
 /** The catalogue code of a caught error. */
 export function codeOf(error: unknown): string | undefined {
   return (error as { code?: string } | undefined)?.code;

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EngineName } from '../../contract/copy.ts';
 import { runCopy } from '../../copy/copier.ts';
-import { copierDirectory } from '../../copy/lease.ts';
+import { copierDirectory, fenceCopier } from '../../copy/lease.ts';
 import {
   GROUP_ROOTS,
+  liftLimits,
   limitSetting,
   makeGroup,
   removeGroups,
@@ -13,6 +15,8 @@ import {
 } from '../../copy/throttle/cgroup.ts';
 import { pieceBytes } from '../../copy/throttle/pacer.ts';
 import { shortName } from '../../system/host-state.ts';
+import { flockHolders } from '../../system/processes.ts';
+import { until } from '../rig/poll.ts';
 import { exec, exists, MIB, Rig, VOLUMES } from './rig.ts';
 
 let rig: Rig;
@@ -41,7 +45,8 @@ async function measure(kind: 'paced' | 'as planned', engine: EngineName = 'dd') 
   const flushes = new Set<number>();
   let before = 0;
   run.onProgress = ({ copierPid, bytesFlushed, bytesSubmitted }) => {
-    if (began === undefined && (!isDirect || bytesSubmitted > 0)) {
+    const isAtWork = isDirect ? bytesSubmitted > 0 : copierPid !== undefined;
+    if (began === undefined && isAtWork) {
       [began, before] = [performance.now(), bytesSubmitted];
     }
     flushes.add(bytesFlushed);
@@ -54,13 +59,37 @@ async function measure(kind: 'paced' | 'as planned', engine: EngineName = 'dd') 
   return { ratio: (bytes - before) / seconds / bytesPerSecond, groups, throttle, flushes };
 }
 
-it.each(['dd', 'direct'] as const)('pacing of %s keeps the average within 15 %', async (engine) => {
-  const { ratio, flushes } = await measure('paced', engine);
+function assertKept({ ratio, flushes }: { ratio: number; flushes: Set<number> }): void {
   expect(ratio).toBeGreaterThan(0.85);
   expect(ratio).toBeLessThan(1.15);
   // What a slow copy has done is recorded as it goes.
   expect(flushes.size).toBeGreaterThan(2);
+}
+
+it('pacing of direct keeps the average within 15 %', async () => {
+  assertKept(await measure('paced', 'direct'));
 });
+
+it('pacing of dd and file keeps the average within 15 % over ten seconds', async () => {
+  const bytesPerSecond = 3 * MIB;
+  const bytes = 10 * bytesPerSecond;
+  const paced = { value: 'paced' as const, because: 'test' };
+  const source = await rig.file('a', bytes);
+  const measured = (['dd', 'file'] as const).map(async (engine) => {
+    const destination = await rig.file(engine, bytes, 1);
+    await exec('sync', [source.path, destination.path]);
+    const ends = { source, destination };
+    const plan = await rig.plan(ends, { bytesPerSecond, engine });
+    const volumes = { ...VOLUMES, destination: { backend: 'file', id: engine } };
+    const run = rig.run({ ...plan, throttle: paced }, ends, { volumes, copyId: engine });
+    const began = performance.now();
+    await runCopy(run);
+    const seconds = (performance.now() - began) / 1000;
+    const flushes = new Set(run.seen.map(({ bytesFlushed }) => bytesFlushed));
+    return { ratio: bytes / seconds / bytesPerSecond, flushes };
+  });
+  for (const each of await Promise.all(measured)) assertKept(each);
+}, 60_000);
 
 it('a cgroup limits the copier for real and is gone after it', async (context) => {
   const { ratio, groups, throttle } = await measure('as planned');
@@ -71,6 +100,24 @@ it('a cgroup limits the copier for real and is gone after it', async (context) =
   expect(groups).toContain(name);
   for (const root of Object.values(GROUP_ROOTS))
     expect(await exists(`${root}/${name}`)).toBe(false);
+});
+
+it('a copier whose request the kernel holds back is fenced at once', async (context) => {
+  const ends = { source: await rig.file('a', 8 * MIB), destination: await rig.file('b', 8 * MIB) };
+  await exec('sync', [ends.source.path, ends.destination.path]);
+  // At this rate one request takes a minute.
+  const plan = await rig.plan(ends, { bytesPerSecond: MIB / 64, blockSize: '1M' });
+  if (plan.throttle.value === 'paced') context.skip(plan.throttle.because);
+  const run = rig.run(plan, ends);
+  const ended = runCopy(run).catch((error: unknown) => (error as { code?: string }).code);
+  const directory = copierDirectory(rig.state, VOLUMES.destination);
+  const lock = `${directory}/lock`;
+  await until('it copies', async () => (await flockHolders(lock)).length > 0);
+  await sleep(1000);
+  const began = performance.now();
+  await fenceCopier(rig.state, VOLUMES.destination, { copyId: run.copyId, forget: false });
+  expect(performance.now() - began).toBeLessThan(5000);
+  expect(await ended).toBe('CopierFenced');
 });
 
 describe('cgroup', () => {
@@ -85,7 +132,19 @@ describe('cgroup', () => {
     expect(await readFile(`${roots.v2}/cgroup.subtree_control`, 'utf8')).toBe('+io');
   });
 
-  it('removing what is not there is success', async () => {
+  it('the limits of both kinds are lifted', async () => {
+    const roots = { v1: rig.path('v1'), v2: rig.path('v2') };
+    await mkdir(roots.v1);
+    await mkdir(roots.v2);
+    const v1 = await makeGroup('/state/copiers/a.b', 'cgroup-v1', limit, roots);
+    const v2 = await makeGroup('/state/copiers/a.b', 'cgroup-v2', limit, roots);
+    await liftLimits('/state/copiers/a.b', roots);
+    expect(await readFile(`${v1}/blkio.throttle.write_bps_device`, 'utf8')).toBe('8:16 0');
+    expect(await readFile(`${v2}/io.max`, 'utf8')).toBe('8:16 wbps=max');
+  });
+
+  it('removing what is not there, and lifting its limits, is success', async () => {
+    await liftLimits('/state/copiers/never.made');
     await removeGroups('/state/copiers/never.made');
   });
 

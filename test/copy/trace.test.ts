@@ -1,15 +1,22 @@
-import { open } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ByteRange, ZeroHandling } from '../../contract/copy.ts';
+import { DEFAULT_LIMITS } from '../../contract/limits.ts';
 import type { RangeDone } from '../../copy/chunk-map.ts';
-import { openForCopy } from '../../copy/ends.ts';
-import { addCounts } from '../../copy/byte-counts.ts';
+import { runCopy } from '../../copy/copier.ts';
+import { openForCopy, openForReading, type OpenEnds } from '../../copy/ends.ts';
+import { addCounts } from '../../contract/byte-counts.ts';
 import { ddEngine } from '../../copy/engines/dd.ts';
 import { directEngine } from '../../copy/engines/direct.ts';
 import { fileEngine } from '../../copy/engines/file.ts';
+import { copierDirectory } from '../../copy/lease.ts';
+import { planRead } from '../../copy/plan-read.ts';
 import { addRange, sumBytes } from '../../copy/ranges.ts';
-import { exec, MIB, Rig, UNGUIDED, VOLUMES } from './rig.ts';
-import { type Call, readTrace, tracedStarter } from './trace.ts';
+import { readBack } from '../../copy/read-back.ts';
+import { interrupted } from './interrupted.ts';
+import { exec, LANES, MIB, Rig, UNGUIDED, VOLUMES } from './rig.ts';
+import { type Call, readTrace, traceCopiers, tracedStarter, tracesIn } from './trace.ts';
 
 const ENGINES = { dd: ddEngine, direct: directEngine, file: fileEngine };
 const RANGE = { offset: 2 * MIB, length: 12 * MIB + 512 };
@@ -17,6 +24,9 @@ const RANGE = { offset: 2 * MIB, length: 12 * MIB + 512 };
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
 afterEach(() => rig.close());
+
+/** What was told of, with all calls that had ended by then. */
+type Moment = { done: RangeDone; calls: Call[] };
 
 /** What an engine did to both ends, and what it told meanwhile. */
 async function traced(
@@ -41,6 +51,7 @@ async function traced(
   const opened = await openForCopy(ends, VOLUMES);
   rig.undo(() => opened.close());
   const told: RangeDone[] = [];
+  const moments: Moment[] = [];
   const outcome = await ENGINES[engine].copyRange(RANGE, {
     plan,
     touched: [],
@@ -49,12 +60,35 @@ async function traced(
     signal: new AbortController().signal,
     report: {
       submitted: () => undefined,
-      flushed: (done) => Promise.resolve(void told.push(...done)),
+      flushed: async (done) => {
+        told.push(...done);
+        const calls = await readTrace(rig.path('trace'), ends);
+        moments.push(...done.map((each) => ({ done: each, calls })));
+      },
       notice: (words) => expect.fail(words),
     },
   });
   expect(outcome.flushed, outcome.words).toBe(true);
-  return { calls: await readTrace(rig.path('trace'), ends), plan, told };
+  return { calls: await readTrace(rig.path('trace'), ends), plan, told, moments };
+}
+
+const overlaps = (one: ByteRange, other: ByteRange): boolean =>
+  one.offset < other.offset + other.length && other.offset < one.offset + one.length;
+
+/** Nothing is told of before a flush has ended that began when all its writes had ended. */
+function assertFlushedFirst(moments: readonly Moment[], calls: readonly Call[]): void {
+  for (const { done, calls: before } of moments) {
+    const changes = (of: readonly Call[]): Call[] =>
+      of.filter((call) => ['write', 'zero'].includes(call.does) && overlaps(call, done));
+    const own = changes(before);
+    // And nothing is written there later.
+    expect(changes(calls)).toHaveLength(own.length);
+    if (done.state === 'skipped') expect(own).toEqual([]);
+    if (own.length === 0) continue;
+    const last = Math.max(...own.map(({ ended }) => ended));
+    const flushes = before.filter(({ does, began }) => does === 'flush' && began > last);
+    expect(flushes.map(({ end }) => end)).toContain('destination');
+  }
 }
 
 const sorted = (calls: readonly ByteRange[]): ByteRange[] =>
@@ -95,6 +129,21 @@ describe.each([
     }
     expect(calls.at(-1)).toMatchObject({ does: 'flush', end: 'destination' });
     expect(sorted(told).reduce((sum, { length }) => sum + length, 0)).toBe(RANGE.length);
+  });
+});
+
+describe.each([
+  ['dd', 'write'],
+  ['dd', 'skip'],
+  ['file', 'write'],
+  ['direct', 'write'],
+  ['direct', 'skip'],
+  ['direct', 'discard'],
+] as const)('engine %s, zeros: %s', (engine, zeros) => {
+  it('tells of bytes after a flush that covers them', async () => {
+    const { calls, moments, told } = await traced(engine, zeros, { offset: 7 * MIB, length: MIB });
+    expect(told.reduce<ByteRange[]>(addRange, [])).toEqual([RANGE]);
+    assertFlushedFirst(moments, calls);
   });
 });
 
@@ -156,4 +205,70 @@ describe('holes of the source', () => {
     expect(read).toContainEqual({ offset: 9 * MIB + 65_536, length: MIB - 65_536 });
     expect(sumBytes(read)).toBe(RANGE.length - part.length);
   });
+
+  it('are read of both volumes when they are compared', async () => {
+    const source = await rig.sparse('a', 12 * MIB);
+    const ends = { source, destination: await rig.sparse('b', 12 * MIB) };
+    const plan = await planRead({ ends, volumes: VOLUMES, host: LANES });
+    const open = await openForReading(ends);
+    rig.undo(() => open.close());
+    const [limits, { signal }] = [DEFAULT_LIMITS, new AbortController()];
+    const start = tracedStarter(open as OpenEnds, rig.path('trace'));
+    const all = { offset: 0, length: 12 * MIB };
+    const guidance = UNGUIDED;
+    const read = { plan, ends, open, volumes: VOLUMES, start, limits, guidance, signal };
+    const unheard = { done: () => Promise.resolve(), moved: () => undefined };
+    await readBack(read, all, ['source', 'destination'], unheard);
+    const calls = await readTrace(rig.path('trace'), ends);
+    expect(calls.every(({ does }) => does === 'read')).toBe(true);
+    for (const end of ['source', 'destination']) {
+      const ranges = calls.filter((call) => call.end === end);
+      expect(sumBytes(ranges)).toBe(all.length);
+      expect(sorted(ranges).reduce<ByteRange[]>(addRange, [])).toEqual([all]);
+    }
+  });
+});
+
+describe.each(['dd', 'direct', 'file'] as const)('what engine %s does once more', (engine) => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it.each(['kill', 'pause'] as const)(
+    'after a %s is what was not flushed before, and nothing else',
+    async (how) => {
+      const bytes = 12 * MIB + 512;
+      const ends = {
+        source: await rig.file('a', bytes),
+        destination: await rig.file('b', bytes, 0),
+      };
+      const planned = await rig.plan(ends, { engine, bytesPerSecond: 6 * MIB });
+      const plan = { ...planned, throttle: { value: 'paced' as const, because: 'test' } };
+      vi.stubEnv('PATH', await traceCopiers(rig, rig.path('traces')));
+      const first = rig.run(plan, ends);
+      await interrupted(first, { how, from: 0.2, later: 0, left: 0 });
+      const before = await tracesIn(rig.path('traces'), ends);
+      const journal = join(copierDirectory(rig.state, VOLUMES.destination), 'checkpoint.json');
+      const { text } = JSON.parse(await readFile(journal, 'utf8')) as { text: string };
+      const { flushed } = JSON.parse(text) as { flushed: ByteRange[] };
+      expect(sumBytes(flushed)).toBeGreaterThanOrEqual(0.2 * bytes);
+      await rm(rig.path('traces'), { recursive: true });
+      await mkdir(rig.path('traces'));
+      await runCopy(rig.run(plan, ends, { wishes: rig.wishes({ version: 2 }) }));
+      const after = await tracesIn(rig.path('traces'), ends);
+      const all = { offset: 0, length: bytes };
+      for (const does of ['read', 'write'] as const) {
+        const again = doing(after, does);
+        expect(again.filter((call) => flushed.some((range) => overlaps(call, range)))).toEqual([]);
+        // Each byte once, and with what was there before all of them.
+        const merged = again.reduce<ByteRange[]>(addRange, []);
+        expect(sumBytes(merged)).toBe(sumBytes(again));
+        expect([...flushed, ...merged].reduce<ByteRange[]>(addRange, [])).toEqual([all]);
+      }
+      const written = doing(before, 'write').reduce<ByteRange[]>(addRange, []);
+      if (how === 'pause') expect(written).toEqual(flushed);
+      // What may be written twice has a bound.
+      else expect(sumBytes(written) - sumBytes(flushed)).toBeLessThanOrEqual(plan.rangeBytes);
+      expect(after.at(-1)).toMatchObject({ does: 'flush', end: 'destination' });
+    },
+    60_000,
+  );
 });

@@ -4,6 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Device } from '../../contract/attachment.ts';
+import { ENGINES } from '../../contract/copy.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { runVerify } from '../../copy/verify.ts';
 import { digest, exec, exists, MIB, Rig } from './rig.ts';
@@ -40,20 +41,23 @@ async function damaged(file: Device, marker: string): Promise<Device> {
   return { ...file, path: `${directory}/disk` };
 }
 
-it('bytes that were damaged on their way are found, and copied again', async () => {
-  const source = await rig.file('from', 8 * MIB);
-  const behind = await rig.file('to', 8 * MIB, 0);
-  const marker = rig.path('damaged');
-  const ends = { source, destination: await damaged(behind, marker) };
-  const plan = await rig.plan(ends, { engine: 'direct' });
-  const verify = () => runVerify(rig.verify(plan, ends, { mode: 'written' }));
-  await runCopy(rig.run(plan, ends));
-  expect(await exists(marker)).toBe(true);
-  expect(await digest(behind.path)).not.toBe(await digest(source.path));
-  const found = { code: 'VerifyFailed', params: { offset: AT, chunks: 1 } };
-  await expect(verify()).rejects.toMatchObject(found);
-  const { bytesRepaired } = await runCopy(rig.run(plan, ends));
-  expect(bytesRepaired).toBe(plan.chunkBytes);
-  await verify();
-  expect(await digest(behind.path)).toBe(await digest(source.path));
-});
+it.each(ENGINES)(
+  'engine %s: bytes damaged on their way are found, and copied again',
+  async (engine) => {
+    const source = await rig.file('from', 8 * MIB);
+    const behind = await rig.file('to', 8 * MIB, 0);
+    const marker = rig.path('damaged');
+    const ends = { source, destination: await damaged(behind, marker) };
+    const plan = await rig.plan(ends, { engine });
+    const verify = () => runVerify(rig.verify(plan, ends, { mode: 'written' }));
+    await runCopy(rig.run(plan, ends));
+    expect(await exists(marker)).toBe(true);
+    expect(await digest(behind.path)).not.toBe(await digest(source.path));
+    const found = { code: 'VerifyFailed', params: { offset: AT, chunks: 1 } };
+    await expect(verify()).rejects.toMatchObject(found);
+    const { bytesRepaired } = await runCopy(rig.run(plan, ends));
+    expect(bytesRepaired).toBe(plan.chunkBytes);
+    await verify();
+    expect(await digest(behind.path)).toBe(await digest(source.path));
+  },
+);

@@ -1,9 +1,15 @@
-import { readFile, truncate } from 'node:fs/promises';
+import { readFile, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OnReadError } from '../../contract/copy.ts';
+import { DEFAULT_LIMITS } from '../../contract/limits.ts';
 import { runCopy } from '../../copy/copier.ts';
+import { assertUnreadable } from '../../copy/failure.ts';
+import { copierDirectory } from '../../copy/lease.ts';
 import { runVerify } from '../../copy/verify.ts';
-import { exec, MIB, Rig } from './rig.ts';
+import { flip } from '../rig/flip.ts';
+import { exec, MIB, Rig, VOLUMES } from './rig.ts';
+import { servedByNbdkit } from './served.ts';
 
 const BYTES = 6 * MIB;
 const CUT = 3 * MIB + 65_536;
@@ -12,14 +18,14 @@ beforeEach(async () => (rig = await Rig.make()));
 afterEach(() => rig.close());
 
 /** A loop device answers EIO behind the end of a file that was cut, and keeps its own size. */
-async function damaged(onReadError: OnReadError, engine: 'auto' | 'dd' = 'auto') {
+async function damaged(onReadError: OnReadError, engine: 'auto' | 'dd' = 'auto', cut = CUT) {
   const file = await rig.file('a', BYTES);
   const content = await readFile(file.path);
   const source = await rig.loop(file);
   const ends = { source, destination: await rig.file('b', BYTES, 0xaa) };
   const options = { onReadError, engine };
   const plan = await rig.plan(ends, options);
-  await truncate(file.path, CUT);
+  await truncate(file.path, cut);
   await exec('blockdev', ['--flushbufs', source.path]);
   return { ends, plan, content, file };
 }
@@ -41,6 +47,23 @@ it('retry-smaller: reads what can be read, and names the first bytes that cannot
   expect(Number(offset) + Number(length)).toBeLessThanOrEqual(BYTES);
   const copied = await readFile(ends.destination.path);
   expect(copied.subarray(0, 3 * MIB).equals(content.subarray(0, 3 * MIB))).toBe(true);
+});
+
+it('verify tells what differs, also where the rest cannot be read any more', async () => {
+  const file = await rig.file('a', BYTES);
+  const source = await rig.loop(file);
+  const ends = { source, destination: await rig.file('b', BYTES, 0xaa) };
+  const plan = await rig.plan(ends, { engine: 'direct' });
+  await runCopy(rig.run(plan, ends));
+  await flip(ends.destination.path, 512);
+  await truncate(file.path, CUT);
+  await exec('blockdev', ['--flushbufs', source.path]);
+  const differs = { code: 'VerifyFailed', params: { chunks: 1, offset: 0 } };
+  await expect(runVerify(rig.verify(plan, ends))).rejects.toMatchObject(differs);
+  await runCopy(rig.run(plan, ends));
+  await expect(runVerify(rig.verify(plan, ends))).rejects.toMatchObject({
+    code: 'SourceUnreadable',
+  });
 });
 
 describe('record', () => {
@@ -68,6 +91,44 @@ describe('record', () => {
     await expect(runVerify(rig.verify(plan, ends))).rejects.toMatchObject({ code: 'VerifyFailed' });
     expect(await runCopy(rig.run(plan, ends))).toMatchObject({ bytesRepaired: plan.chunkBytes });
     await runVerify(rig.verify(plan, ends));
+  });
+
+  it.each(['written', 'full'] as const)(
+    'copies again what nobody knows any more, where it cannot be read (%s)',
+    async (mode) => {
+      const { ends, plan } = await damaged('record');
+      await runCopy(rig.run(plan, ends));
+      await rm(join(copierDirectory(rig.state, VOLUMES.destination), 'chunks'));
+      await expect(runVerify(rig.verify(plan, ends, { mode }))).rejects.toMatchObject({
+        code: 'VerifyFailed',
+      });
+      // The chunks that the place is in: what is before it was compared with the source.
+      const bytesRepaired = BYTES - Math.floor(CUT / plan.chunkBytes) * plan.chunkBytes;
+      expect(await runCopy(rig.run(plan, ends))).toMatchObject({ bytesRepaired });
+      const verified = await runVerify(rig.verify(plan, ends, { mode }));
+      expect(verified.bytesDigestedLate).toBe(BYTES - bytesRepaired);
+    },
+  );
+
+  it('goes on while a disk takes its time with what it cannot read', async () => {
+    const bad = { offset: BYTES - MIB / 2, length: MIB / 2 };
+    const { ends, plan } = await damaged('record', 'auto', bad.offset);
+    const slow = ['--filter=delay', 'file', ends.source.path, 'rdelay=50ms'];
+    const { device: source } = await servedByNbdkit(rig, ends.source, ...slow);
+    const limits = { ...DEFAULT_LIMITS, patienceSeconds: 8 };
+    const result = await runCopy(rig.run(plan, { ...ends, source }, { limits }));
+    expect(result.unreadable).toEqual([bad]);
+    // Longer than a copier may be silent that has not died.
+    expect(result.seconds).toBeGreaterThan(8 + plan.rangeBytes / MIB);
+  }, 60_000);
+
+  it('tells a bad place from one that can be read once more', async () => {
+    const { ends, plan } = await damaged('record');
+    const bad = { offset: CUT, length: BYTES - CUT };
+    await assertUnreadable([bad], ends.source, plan);
+    const back = { offset: 0, length: 2 * bad.length };
+    const looked = assertUnreadable([bad, back], ends.source, plan);
+    await expect(looked).rejects.toMatchObject({ code: 'DeviceLost', params: { role: 'source' } });
   });
 
   it('is no way to copy an end that has gone as a whole', async () => {

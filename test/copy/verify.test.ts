@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inflateRawSync } from 'node:zlib';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readChunkStates } from '../../contract/chunk-states.ts';
 import {
   CHUNK_REPEATED,
   CHUNK_STATES,
@@ -12,7 +13,8 @@ import { type Checkpoint, saveCheckpoint } from '../../copy/checkpoint.ts';
 import { runCopy } from '../../copy/copier.ts';
 import { copierDirectory } from '../../copy/lease.ts';
 import { runVerify, type VerifyRun } from '../../copy/verify.ts';
-import { digest, flip, MIB, Rig, VOLUMES } from './rig.ts';
+import { flip } from '../rig/flip.ts';
+import { digest, MIB, Rig, VOLUMES } from './rig.ts';
 
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
@@ -97,7 +99,7 @@ it('compares only what no attempt has compared before', async () => {
 
 it('requests that are no whole pages are verified as well', async () => {
   const { ends, plan } = await copied('direct', '1000');
-  expect(plan.chunkBytes % 4096).toBe(0);
+  expect(plan.chunkBytes % 4096).not.toBe(0);
   await runVerify(rig.verify(plan, ends));
 });
 
@@ -147,5 +149,61 @@ describe('digests on the host', () => {
     const result = await runVerify(again);
     expect(result.bytesDigestedLate).toBeGreaterThan(0);
     expect(result.digestsRoot).toBe(whole.digestsRoot);
+  });
+});
+
+it.each(['written', 'full'] as const)(
+  '%s keeps a limit, of each end that it reads',
+  async (mode) => {
+    const { ends, plan } = await copied('direct');
+    const bytesPerSecond = 8 * MIB;
+    const limits: (number | undefined)[] = [];
+    const onProgress: VerifyRun['onProgress'] = ({ limit }) => void limits.push(limit);
+    const wishes = rig.wishes({ limit: bytesPerSecond });
+    const { seconds } = await runVerify(rig.verify(plan, ends, { mode, wishes, onProgress }));
+    // A quarter of a second is let through at once.
+    expect(seconds).toBeGreaterThan(SIZE / bytesPerSecond - 0.5);
+    expect(new Set(limits.slice(1))).toEqual(new Set([bytesPerSecond]));
+  },
+);
+
+describe('on another host', () => {
+  /** A copy in two halves: the second host has nothing but the first one's last heartbeat. */
+  async function moved() {
+    const { ends, plan, result } = await copied('direct');
+    const half = { offset: 0, length: 8 * CHUNK };
+    const heartbeat = {
+      ...{ bytesSubmitted: half.length, bytesFlushed: half.length, bytesTotal: SIZE, attempt: 1 },
+      ...{ flushed: [half], unreadable: [], digestsRoot: '', chunkStates: result.chunkStates },
+    };
+    await rm(copierDirectory(rig.state, VOLUMES.destination), { recursive: true });
+    const onSecond = await runCopy({ ...rig.run(plan, ends), heartbeat });
+    return { ends, plan, result, onSecond };
+  }
+
+  it('off: takes the digests that are missing from the source, and says so', async () => {
+    const { ends, plan, result, onSecond } = await moved();
+    expect(onSecond.digestsRoot).toBe('');
+    const verified = await runVerify(rig.verify(plan, ends, { mode: 'off' }));
+    expect(verified).toMatchObject({
+      ...{ mode: 'off', bytesCompared: 0, bytesDigestedLate: 8 * CHUNK },
+      digestsRoot: result.digestsRoot,
+    });
+  });
+
+  it('keeps what became of the chunks of the first', async () => {
+    const { ends, plan, result } = await copied('direct');
+    const states = readChunkStates(result.chunkStates) as Uint8Array;
+    const zeroed = Uint8Array.from(states, (state, i) =>
+      i === 3 ? CHUNK_STATES.indexOf('zeroed') : i === 5 ? state | CHUNK_REPEATED : state,
+    );
+    const chunkStates = deflateRawSync(zeroed).toString('base64');
+    const heartbeat = {
+      ...{ bytesSubmitted: SIZE, bytesFlushed: SIZE, bytesTotal: SIZE, attempt: 1 },
+      ...{ flushed: [{ offset: 0, length: SIZE }], digestsRoot: '', chunkStates },
+    };
+    await rm(copierDirectory(rig.state, VOLUMES.destination), { recursive: true });
+    const onSecond = await runCopy({ ...rig.run(plan, ends), heartbeat });
+    expect([...(readChunkStates(onSecond.chunkStates) as Uint8Array)]).toEqual([...zeroed]);
   });
 });

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HOST } from '../rig/drayage.ts';
+import { expect } from 'vitest';
+import { HOST, MIB } from '../rig/drayage.ts';
+import { flip } from '../rig/flip.ts';
 import { killDaemons } from './acts.ts';
 import { fault } from './row.ts';
 
@@ -17,6 +19,27 @@ for (const share of [0.2, 0.5, 0.8]) {
     return copy.ending();
   });
 }
+
+fault(
+  {
+    part,
+    done: 'a byte of the destination is changed behind it',
+    step: 'verifyCopy, before it acts',
+    setup,
+    expected,
+  },
+  async (rig) => {
+    await rig.gates.close('verifyCopy', 'before');
+    const copy = await rig.startCopy({ engine: 'direct', verify: 'written' });
+    await rig.gates.reached('verifyCopy', 'before');
+    await flip(rig.volumeFile('destination'), 9 * MIB + 123);
+    await rig.gates.open('verifyCopy', 'before');
+    const ending = await copy.ending();
+    const { copied, plan } = ending.report!;
+    expect(copied.bytesRepaired).toBe(plan.chunkBytes);
+    return ending;
+  },
+);
 
 const step = 'copyData, past 30 %';
 

@@ -1,10 +1,11 @@
 import type { temporal } from '@temporalio/proto';
 import { randomUUID } from 'node:crypto';
-import { CopyRun, type Ending } from '../rig/copy-run.ts';
+import { CopyRun } from '../rig/copy-run.ts';
 import type { Drayage } from '../rig/drayage.ts';
 import { leftovers } from '../rig/leftovers.ts';
 import { markedProcesses } from '../rig/marked.ts';
 import { until } from '../rig/poll.ts';
+import type { Ending, WorkflowRun } from '../rig/workflow-run.ts';
 
 /** SIGKILL for the daemons of the rig, for those of one volume or for all. @throws Error if none */
 export async function killDaemons(rig: Drayage, access?: 'ro' | 'rw'): Promise<void> {
@@ -17,9 +18,9 @@ export async function killDaemons(rig: Drayage, access?: 'ro' | 'rw'): Promise<v
 }
 
 /** What it held is released by a workflow of its own, without anybody's doing. */
-export async function released(copy: CopyRun): Promise<Ending> {
-  const { outcome, message } = await copy.ending();
-  await until('everything released', async () => (await leftovers(copy.rig)).length === 0, {
+export async function released(run: WorkflowRun): Promise<Ending> {
+  const { outcome, message } = await run.ending();
+  await until('everything released', async () => (await leftovers(run.rig)).length === 0, {
     seconds: 60,
     everyMs: 500,
   });

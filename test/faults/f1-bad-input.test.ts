@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, inject } from 'vitest';
-import type { Ending } from '../rig/copy-run.ts';
+import type { Ending } from '../rig/workflow-run.ts';
 import type { Drayage } from '../rig/drayage.ts';
 import { fault } from './row.ts';
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
-import type { CopyRun, Ending } from '../rig/copy-run.ts';
+import type { CopyRun } from '../rig/copy-run.ts';
 import { HOST, type Drayage } from '../rig/drayage.ts';
 import { startTemporal, type TestTemporal } from '../rig/temporal.ts';
+import type { Ending } from '../rig/workflow-run.ts';
 import { killDaemons, released, reset } from './acts.ts';
 import { fault } from './row.ts';
 

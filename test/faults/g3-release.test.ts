@@ -4,10 +4,11 @@ import { expect } from 'vitest';
 import { PAUSE_UPDATE, type PausedStatus, RESUME_UPDATE } from '../../contract/control.ts';
 import type { EngineName } from '../../contract/copy.ts';
 import { currentKey, formatKey, importKey } from '../../system/config/keys.ts';
-import type { CopyRun, Ending } from '../rig/copy-run.ts';
+import type { CopyRun } from '../rig/copy-run.ts';
 import { type Drayage, MIB } from '../rig/drayage.ts';
 import { until } from '../rig/poll.ts';
 import type { WorkerProcess } from '../rig/worker-process.ts';
+import type { Ending } from '../rig/workflow-run.ts';
 import { released } from './acts.ts';
 import { fault } from './row.ts';
 
@@ -30,8 +31,12 @@ const whenReleased = (copy: CopyRun): Promise<PausedStatus> =>
     return paused?.released === true ? paused : undefined;
   });
 
-/** Goes on on the other mover, and looks where it begins and what is left there. */
-async function resumeOnOther(rig: Drayage, copy: CopyRun, mostCopiedAgain = 0): Promise<Ending> {
+/** Goes on on the other mover; looks where it begins, what is copied again and what is left there. */
+async function resumeOnOther(
+  rig: Drayage,
+  copy: CopyRun,
+  most: 'nothing' | 'a range' = 'nothing',
+): Promise<Ending> {
   const other = await startOther(rig);
   const { bytesFlushed } = await whenReleased(copy);
   expect(bytesFlushed).toBeGreaterThan(0);
@@ -39,8 +44,9 @@ async function resumeOnOther(rig: Drayage, copy: CopyRun, mostCopiedAgain = 0): 
   expect(await readdir(join(rig.state, 'claims'))).toEqual([]);
   await copy.handle.executeUpdate(RESUME_UPDATE, { args: [{ host: OTHER }] });
   const ending = await copy.ending();
-  const { host, copied } = ending.report!;
+  const { host, copied, plan } = ending.report!;
   expect(host).toBe(OTHER);
+  const mostCopiedAgain = most === 'nothing' ? 0 : plan.rangeBytes;
   expect(copied.bytesCopiedAgain).toBeLessThanOrEqual(mostCopiedAgain);
   for (const directory of ['copiers', 'claims', 'attachments']) {
     expect(await readdir(join(rig.directory, 'state-2', directory))).toEqual([]);
@@ -65,18 +71,23 @@ const disturbances: {
       return resumeOnOther(rig, copy);
     },
   },
-  {
-    done: 'paused with --release and the mover: SIGKILL at once, started again; resumed elsewhere',
-    engine: 'dd',
-    act: async (rig, copy) => {
+  ...(
+    [
+      ['dd', ''],
+      ['direct', ', by lanes'],
+    ] as const
+  ).map(([engine, by]) => ({
+    done: `paused with --release and the mover: SIGKILL at once, started again; resumed elsewhere${by}`,
+    engine,
+    act: async (rig: Drayage, copy: CopyRun): Promise<Ending> => {
       const paused = copy.handle.executeUpdate(PAUSE_UPDATE, { args: [{ release: true }] });
       await until('the pause is known', async () => (await copy.status()).control.paused);
       await rig.worker.kill();
       await rig.worker.start();
       await paused;
-      return resumeOnOther(rig, copy, 8 * MIB);
+      return resumeOnOther(rig, copy, 'a range');
     },
-  },
+  })),
   {
     done: 'paused with --release, cancelled then',
     engine: 'direct',

@@ -42,11 +42,11 @@ export async function writeReport(
   const text = [
     '# Faults',
     '',
-    'Written by `WRITE_DOCS=1 npm run test:faults`; nothing here is typed by hand. Each row is a copy',
-    'over real iSCSI with a real Temporal server: what was done to it, at which step, how it ended.',
-    '*Bytes*: the destination compared with the source where the copy completed. *Left behind*: what',
-    'a look at tgtd, mounts, processes, locks, cgroups and directories found afterwards, while the',
-    'worker lived and once more after it had ended.',
+    'Written by `WRITE_DOCS=1 npm run test:faults`; nothing here is typed by hand. Each row is a copy,',
+    'or a comparison, over real iSCSI with a real Temporal server: what was done to it, at which step,',
+    'how it ended. *Bytes*: the destination compared with the source where a copy completed, else each',
+    'with what it was. *Left behind*: what a look at tgtd, mounts, processes, locks, cgroups and',
+    'directories found afterwards, while the worker lived and once more after it had ended.',
     '',
     `${passed} of ${rows.length} rows as expected, ${new Date().toISOString().slice(0, 10)}, ` +
       `${cpus().length} cores, Linux ${release()}, Node ${process.version}.`,

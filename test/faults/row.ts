@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, test } from 'vitest';
-import type { Ending } from '../rig/copy-run.ts';
+import type { Ending } from '../rig/workflow-run.ts';
 import { Drayage, type DrayageOptions } from '../rig/drayage.ts';
 import { keepEvidence } from '../rig/evidence.ts';
 import { leftovers } from '../rig/leftovers.ts';

@@ -42,5 +42,6 @@ export const LEFT_OUT = [
   `the copier at any step but copyData and verifyCopy: it lives only there`,
   `qemu-storage-daemon at ${CONTROL_STEPS.filter((s) => !CONNECTED_STEPS.includes(s)).join(', ')}: none runs before those steps`,
   'two processes: only the two workers are killed at every step, each other fault comes once, in copyData',
+  'a comparison at any step but compareVolumes: it attaches and detaches as a copy does',
   'attachEncryptor and detachEncryptor: they run only for encrypted volumes, which these are not',
 ];

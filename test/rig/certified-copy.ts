@@ -40,7 +40,13 @@ export function certifiedCopy(other: Partial<Certified> = {}): Certified {
     },
     retries: { attempts: 2, bytesCopiedAgain: 4096, bytesRepaired: 64 * 2 ** 20 },
     controlChanges: [{ at: AT, control: { version: 1, paused: false, limit: 1024 } }],
-    decisions: [{ step: 'source.connectVolume', decision: 'retry', reason: 'mended', at: AT }],
+    decisions: [
+      {
+        ...{ step: 'source.connectVolume', decision: 'retry', reason: 'mended' },
+        because: 'BackendUnavailable: backend disks does not answer',
+        at: AT,
+      },
+    ],
     undo: [
       { step: 'fenceCopier', about: 'san:vm1 on mover1', outcome: 'alreadyGone', at: AT },
       { step: 'source.removeExport', about: 'disks:vm1', outcome: 'done', at: AT },

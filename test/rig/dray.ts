@@ -8,8 +8,15 @@ const TSX = import.meta.resolve('tsx');
 export type DrayRun = { status: number | undefined; stdout: string; stderr: string };
 
 /** `dray` as a subprocess from the checkout, with nothing of this machine's own settings. */
-export function spawnDray(args: string[], env: Record<string, string> = {}, options: Options = {}) {
-  return execa(process.execPath, ['--import', TSX, MAIN, ...args], {
+export function spawnDray(
+  args: string[],
+  env: Record<string, string> = {},
+  options: Options = {},
+  /** Words before `node`, for example to give it a mount namespace of its own. */
+  wrapper: string[] = [],
+) {
+  const [program = '', ...words] = [...wrapper, process.execPath, '--import', TSX, MAIN, ...args];
+  return execa(program, words, {
     reject: false,
     stdin: 'ignore',
     ...options,

@@ -1,7 +1,8 @@
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { execa } from 'execa';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
+  copyFile,
   mkdir,
   mkdtemp,
   open,
@@ -11,7 +12,6 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { CopyInput } from '../../contract/copy.ts';
 import type { TimeLimits } from '../../contract/limits.ts';
@@ -21,6 +21,7 @@ import { type CopyRun, startCopy } from './copy-run.ts';
 import { Gates } from './gates.ts';
 import { endMarked } from './marked.ts';
 import { makeNamespace } from './namespace.ts';
+import { fixedPort } from './ports.ts';
 import { randomControlPort, removeControlSocket, startTgtd, type Tgtd } from './tgtd.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -40,6 +41,8 @@ export type DrayageOptions = {
   /** Default 32. */
   sourceMib?: number;
   destinationMib?: number;
+  /** The destination has the source's bytes but for some at DIFFERS_AT, not old data. */
+  twins?: boolean;
   /** Existing block devices offered as volumes. */
   devices?: Record<string, string>;
   /** Root of the storage; default: a directory of the rig's own. */
@@ -60,21 +63,11 @@ export const LIMITS: TimeLimits = {
   retryMaximumSeconds: 1,
 };
 
+/** Where twins differ. Unit: bytes. */
+export const DIFFERS_AT = 5 * MIB + 17;
+
 const BACKEND = 'tgt';
 export const HOST = 'mover';
-
-/** Below the range that the kernel gives to outgoing connections, which could take it meanwhile. */
-async function fixedPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_000);
-    const free = await new Promise<boolean>((resolve) => {
-      const server = createServer()
-        .on('error', () => resolve(false))
-        .listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}
 
 /** Random data with a hole in it, or old data all over that the copy has to replace. */
 async function plant(path: string, bytes: number, role: Role): Promise<void> {
@@ -94,6 +87,13 @@ async function plant(path: string, bytes: number, role: Role): Promise<void> {
     await file.close();
   }
   await truncate(path, bytes);
+}
+
+async function plantTwin(source: string, destination: string): Promise<void> {
+  await copyFile(source, destination);
+  const file = await open(destination, 'r+');
+  await file.write('not what the source has', DIFFERS_AT);
+  await file.close();
 }
 
 /** Everything a copy needs, real and its own: storage, tgtd, worker processes, a namespace. */
@@ -169,10 +169,12 @@ export class Drayage {
   }
 
   async #setUp(): Promise<void> {
-    const { sourceMib = 32, destinationMib = sourceMib, remote, tgtd } = this.options;
+    const { sourceMib = 32, destinationMib = sourceMib, twins, remote, tgtd } = this.options;
     await mkdir(join(this.storage, 'volumes'), { recursive: true });
-    await plant(this.volumeFile('source'), sourceMib * MIB, 'source');
-    await plant(this.volumeFile('destination'), destinationMib * MIB, 'destination');
+    const [source, destination] = [this.volumeFile('source'), this.volumeFile('destination')];
+    await plant(source, sourceMib * MIB, 'source');
+    if (twins === true) await plantTwin(source, destination);
+    else await plant(destination, destinationMib * MIB, 'destination');
     if (tgtd === 'foreign') {
       const { portal, controlPort } = this;
       const server = await startTgtd({ portal, controlPort });

@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { WORKFLOWS } from '../../contract/workflows.ts';
 import { shortName } from '../../system/host-state.ts';
 import type { Drayage } from './drayage.ts';
 import { markedProcesses } from './marked.ts';
@@ -88,9 +89,11 @@ async function processes(rig: Drayage): Promise<string[]> {
   );
 }
 
+/** One that looks for leaks holds nothing. */
 async function workflows(rig: Drayage): Promise<string[]> {
   const found: string[] = [];
-  const open = rig.client.workflow.list({ query: 'ExecutionStatus = "Running"' });
+  const query = `ExecutionStatus = "Running" AND WorkflowType != "${WORKFLOWS.findLeaks}"`;
+  const open = rig.client.workflow.list({ query });
   for await (const { workflowId } of open) found.push(`workflow ${workflowId}`);
   return found;
 }

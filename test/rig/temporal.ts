@@ -17,6 +17,8 @@ import { freePort } from './ports.ts';
 export type TestTemporal = {
   address: string;
   namespace: string;
+  /** Without the Web UI nothing answers there. */
+  uiUrl: string;
   stop: () => Promise<void>;
   /** SIGKILL; `restart` brings it back. */
   kill: () => Promise<void>;
@@ -24,16 +26,17 @@ export type TestTemporal = {
   restart: () => Promise<void>;
 };
 
-/** A real dev server of its own: free port, own database, no Web UI. `stop` leaves nothing. */
-export async function startTemporal(): Promise<TestTemporal> {
+/** A real dev server of its own: free ports, own database. `stop` leaves nothing. */
+export async function startTemporal({ ui = false } = {}): Promise<TestTemporal> {
   const binary = await locateTemporal();
   const directory = await mkdtemp(join(tmpdir(), 'dray-temporal-'));
-  const port = await freePort();
+  const [port, uiPort] = [await freePort(), await freePort()];
   const namespace = 'default';
   const start = (): Promise<DevServer> =>
     startDevServer({
       binary,
       port,
+      ...(ui ? { uiPort } : {}),
       namespace,
       dbFile: join(directory, 'temporal.db'),
       // Only here: a test's database needs to survive a killed server, not a power failure.
@@ -43,6 +46,7 @@ export async function startTemporal(): Promise<TestTemporal> {
   return {
     address: server.address,
     namespace,
+    uiUrl: `http://127.0.0.1:${uiPort}`,
     stop: async () => {
       await server.kill();
       await rm(directory, { recursive: true, force: true });

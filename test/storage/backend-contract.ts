@@ -2,25 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ConnectionInfo, ConnectorProperties } from '../../contract/attachment.ts';
 import type { Backend } from '../../storage/backend.ts';
 import type { BackendConfig } from '../../system/config/schema.ts';
+import { type BackendUnderTest, describeAttaching } from './attaching-contract.ts';
 import {
   attachmentOf,
   BACKEND,
+  closeBackend,
   makeWorkbench,
   MIB,
   properties,
   type Workbench,
 } from './workbench.ts';
 
-/** What a suite needs to run one kind of backend. */
-export type BackendUnderTest = {
-  config(root: string): Promise<BackendConfig>;
-  canRevoke: boolean;
-  /** Ends what `config` started. */
-  end(): Promise<void>;
-};
+type RootUnderTest = Pick<BackendUnderTest, 'config' | 'canRevoke' | 'end'>;
 
 const ref = (id: string) => ({ backend: BACKEND, id });
 
@@ -33,8 +28,15 @@ async function filesOf(root: string): Promise<string[]> {
     .sort();
 }
 
-/** What holds for every backend, run against the real thing. */
-export function describeBackend(title: string, make: () => BackendUnderTest): void {
+/** What holds for every backend with a root directory, beside what holds for attachments. */
+export function describeBackend(title: string, make: () => RootUnderTest): void {
+  describeAttaching(title, () => ({
+    ...make(),
+    makeVolume: async (backend) => (await backend.createVolume('disk1', MIB)).id,
+    exportsAtOnce: true,
+    keepsReservation: true,
+  }));
+
   describe(`backend ${title}`, () => {
     const subject = make();
     let bench: Workbench;
@@ -47,11 +49,7 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       backend = await bench.open(config);
     });
     afterEach(async () => {
-      for (const held of await backend.listReservations()) {
-        await backend.terminateConnection(held, properties, true);
-        await backend.removeExport(held);
-      }
-      await backend.close();
+      await closeBackend(backend);
       await subject.end();
       await bench.remove();
     });
@@ -125,66 +123,18 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       expect(exported.readsAsZeros).toBe(false);
     });
 
-    it('gives the same answer when a step is repeated', async () => {
-      await backend.createVolume('disk1', MIB);
-      const attachment = attachmentOf('disk1', 'one');
-      const first = await backend.createExport(attachment, properties);
-      expect(first).toMatchObject({ sizeBytes: MIB, readsAsZeros: true });
-      expect(first.serial).toMatch(/^.{8,36}$/);
-      expect(await backend.createExport(attachment, properties)).toEqual(first);
-      const info = await backend.initializeConnection(attachment, properties);
-      expect(await backend.initializeConnection(attachment, properties)).toEqual(info);
-      await backend.completeConnection(attachment);
-      expect(await backend.createExport(attachment, properties)).toEqual(first);
-      expect(await backend.getVolume(ref('disk1'))).toMatchObject({
-        reservedBy: attachment.id,
-        neverWritten: false,
-        state: 'available',
-      });
-    });
-
-    it('answers the same after its worker was replaced', async () => {
-      await backend.createVolume('disk1', MIB);
-      const attachment = attachmentOf('disk1', 'one');
-      const exported = await backend.createExport(attachment, properties);
-      const info = await backend.initializeConnection(attachment, properties);
-      await backend.close();
-      backend = await bench.open(config);
-      expect(await backend.createExport(attachment, properties)).toEqual(exported);
-      expect(await backend.initializeConnection(attachment, properties)).toEqual(info);
-      expect(await backend.listReservations()).toEqual([attachment]);
-    });
-
-    it('undoes each step once and accepts that there is nothing left', async () => {
+    it('leaves nothing of an attachment among its files', async () => {
       await backend.createVolume('disk1', MIB);
       const attachment = attachmentOf('disk1', 'one');
       await backend.createExport(attachment, properties);
-      const info = await backend.initializeConnection(attachment, properties);
-      const closes = info.driverVolumeType === 'local' ? 'alreadyGone' : 'done';
-      expect(await backend.terminateConnection(attachment, properties, false)).toBe(closes);
-      expect(await backend.terminateConnection(attachment, properties, false)).toBe('alreadyGone');
-      expect(await backend.removeExport(attachment)).toBe('done');
-      expect(await backend.removeExport(attachment)).toBe('alreadyGone');
-      expect(await backend.setVolumeState(ref('disk1'), 'available')).toBe('alreadyGone');
+      await backend.initializeConnection(attachment, properties);
+      await backend.terminateConnection(attachment, properties, false);
+      await backend.removeExport(attachment);
       expect(await filesOf(bench.root)).toEqual([
         'uuid',
         'volumes/disk1.json',
         'volumes/disk1.raw',
       ]);
-      expect(await backend.deleteVolume(ref('disk1'))).toBe('done');
-    });
-
-    it('undoes what never happened', async () => {
-      const never = attachmentOf('none', 'never');
-      expect(await backend.terminateConnection(never, properties, false)).toBe('alreadyGone');
-      expect(await backend.terminateConnection(never, properties, true)).toBe('alreadyGone');
-      expect(await backend.removeExport(never)).toBe('alreadyGone');
-      await expect(backend.createExport(never, properties)).rejects.toMatchObject({
-        code: 'VolumeNotFound',
-      });
-      await expect(backend.initializeConnection(never, properties)).rejects.toMatchObject({
-        code: 'NotExported',
-      });
     });
 
     it('lists the other reservations beside one that cannot be read', async () => {
@@ -205,37 +155,6 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       await writeFile(file, text);
     });
 
-    it('keeps a volume for one attachment and names the holder to others', async () => {
-      await backend.createVolume('disk1', MIB);
-      const attachment = attachmentOf('disk1', 'one', 'ro');
-      const other = attachmentOf('disk1', 'two');
-      await backend.createExport(attachment, properties);
-      const refused = backend.createExport(other, properties);
-      await expect(refused).rejects.toMatchObject({ code: 'VolumeBusy' });
-      await expect(refused).rejects.toThrow(attachment.owner.workflowId);
-      await expect(backend.deleteVolume(ref('disk1'))).rejects.toMatchObject({
-        code: 'DeleteReserved',
-      });
-      expect(await backend.removeExport(other)).toBe('alreadyGone');
-      expect(await backend.listReservations()).toEqual([attachment]);
-      await backend.removeExport(attachment);
-      await backend.createExport(other, properties);
-      expect(await backend.listReservations()).toEqual([other]);
-    });
-
-    it('lets exactly one of twenty reserve', async () => {
-      await backend.createVolume('disk1', MIB);
-      const twenty = Array.from({ length: 20 }, (_, i) => attachmentOf('disk1', `n${i}`));
-      const done = await Promise.allSettled(
-        twenty.map((each) => backend.createExport(each, properties)),
-      );
-      expect(done.filter((each) => each.status === 'fulfilled')).toHaveLength(1);
-      for (const each of done) {
-        if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'VolumeBusy' });
-      }
-      expect(await backend.listReservations()).toHaveLength(1);
-    });
-
     it('clears the never-written mark for a writable export alone', async () => {
       await backend.createVolume('disk1', MIB);
       const reader = attachmentOf('disk1', 'reader', 'ro');
@@ -246,61 +165,6 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       expect((await backend.createExport(writer, properties)).readsAsZeros).toBe(true);
       await backend.removeExport(writer);
       expect((await backend.createExport(writer, properties)).readsAsZeros).toBe(false);
-    });
-
-    it('keeps a reservation for the attachment that takes it over, and for no other', async () => {
-      await backend.createVolume('disk1', MIB);
-      const [first, second] = [attachmentOf('disk1', 'one'), attachmentOf('disk1', 'two')];
-      const exported = await backend.createExport(first, properties);
-      await backend.initializeConnection(first, properties);
-      await backend.terminateConnection(first, properties, false);
-      await backend.removeExport(first, true);
-      expect(await backend.removeExport(first, true)).toBe('alreadyGone');
-      expect(await backend.listReservations()).toEqual([first]);
-      await expect(backend.createExport(second, properties)).rejects.toMatchObject({
-        code: 'VolumeBusy',
-      });
-      const { reservation, readsAsZeros } = exported;
-      for (const repeat of [1, 2]) {
-        const taken = await backend.createExport(second, properties, first.id);
-        expect(taken, `${repeat}`).toMatchObject({ reservation, readsAsZeros });
-      }
-      await expect(backend.createExport(first, properties)).rejects.toMatchObject({
-        code: 'VolumeBusy',
-      });
-      expect(await backend.removeExport(first)).toBe('alreadyGone');
-      expect(await backend.listReservations()).toEqual([second]);
-      await backend.initializeConnection(second, properties);
-      await backend.terminateConnection(second, properties, false);
-      expect(await backend.removeExport(second)).toBe('done');
-      // Nobody has it: there is nothing to take over, and the reservation is a new one.
-      const anew = await backend.createExport(second, properties, first.id);
-      expect(anew.reservation).not.toBe(reservation);
-    });
-
-    it('says whether it can take access away', async () => {
-      await backend.createVolume('disk1', MIB);
-      const attachment = attachmentOf('disk1', 'one');
-      await backend.createExport(attachment, properties);
-      await backend.initializeConnection(attachment, properties);
-      expect(backend.facts).toEqual({
-        name: BACKEND,
-        hostBound: true,
-        canRevoke: subject.canRevoke,
-      });
-      const answer = subject.canRevoke ? 'revoked' : 'cannot';
-      expect(await backend.revokeAccess(attachment, properties)).toBe(answer);
-      expect(await backend.revokeAccess(attachment, properties)).toBe(answer);
-    });
-
-    it('refuses a host that it cannot reach', async () => {
-      await backend.createVolume('disk1', MIB);
-      const stranger: ConnectorProperties = { ...properties, host: 'host-b' };
-      delete stranger.initiator;
-      await expect(
-        backend.createExport(attachmentOf('disk1', 'one'), stranger),
-      ).rejects.toMatchObject({ code: 'ProtocolUnavailable' });
-      expect(await backend.listReservations()).toEqual([]);
     });
 
     it('serves no other root than the one it has seen', async () => {
@@ -319,28 +183,6 @@ export function describeBackend(title: string, make: () => BackendUnderTest): vo
       await expect(bench.open(config)).rejects.toThrow('another');
       await writeFile(join(bench.root, 'uuid'), uuid);
       expect(await backend.listVolumes()).toHaveLength(1);
-    });
-
-    it('changes nothing once another worker has taken over', async () => {
-      await backend.createVolume('disk1', MIB);
-      const { epoch } = bench.context;
-      await writeFile(epoch.file, String(epoch.number + 1));
-      const superseded = { code: 'WorkerSuperseded' };
-      const attachment = attachmentOf('disk1', 'late');
-      await expect(backend.createVolume('disk2', MIB)).rejects.toMatchObject(superseded);
-      await expect(backend.deleteVolume(ref('disk1'))).rejects.toMatchObject(superseded);
-      await expect(backend.createExport(attachment, properties)).rejects.toMatchObject(superseded);
-      await writeFile(epoch.file, String(epoch.number));
-      expect(await backend.listReservations()).toEqual([]);
-    });
-
-    it('says how to connect', async () => {
-      await backend.createVolume('disk1', MIB);
-      const attachment = attachmentOf('disk1', 'one', 'ro');
-      const exported = await backend.createExport(attachment, properties);
-      const info: ConnectionInfo = await backend.initializeConnection(attachment, properties);
-      expect(info.data).toMatchObject({ access_mode: 'ro', encrypted: false });
-      expect(Object.values(info.data)).toContain(exported.name);
     });
   });
 }

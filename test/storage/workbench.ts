@@ -65,6 +65,15 @@ export async function makeWorkbench(): Promise<Workbench> {
   };
 }
 
+/** What a test leaves at its backend is taken back, and the backend closed. */
+export async function closeBackend(backend: Backend): Promise<void> {
+  for (const held of await backend.listReservations()) {
+    await backend.terminateConnection(held, properties, true);
+    await backend.removeExport(held);
+  }
+  await backend.close();
+}
+
 export function attachmentOf(
   volumeId: string,
   name: string,

@@ -66,13 +66,22 @@ describe('the certificate', () => {
   });
 
   it.each([
-    ['off', 'Neither the destination nor the source was read again'],
-    ['full', 'were both read again'],
-  ] satisfies [VerifyMode, string][])('says of verify %s what was read', async (verify, words) => {
-    const copy = await startCopy(rig, new FakeWorld(), { options: { verify } });
-    const { certificate } = await copy.result();
-    expect(certificate!.certified.verification.statement).toContain(words);
-  });
+    ['off', 0, 'Neither the destination nor the source was read again'],
+    ['off', 4096, 'The digests of 4096 bytes were taken from the source only afterwards'],
+    ['written', 0, 'taken while it was copied. The source was not read again'],
+    ['written', 4096, 'of 4096 bytes only afterwards, when the source was read once more'],
+    ['full', 4096, 'were both read again'],
+  ] satisfies [VerifyMode, number, string][])(
+    'says of verify %s, with %d bytes digested late, what was read',
+    async (verify, late, words) => {
+      const world = new FakeWorld();
+      world.bytesDigestedLate = late;
+      world.engine = 'direct';
+      const copy = await startCopy(rig, world, { options: { verify } });
+      const { certificate } = await copy.result();
+      expect(certificate!.certified.verification.statement).toContain(words);
+    },
+  );
 
   it('has what people decided, what is held, and what was left for it', async () => {
     const world = new FakeWorld();

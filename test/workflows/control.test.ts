@@ -10,9 +10,16 @@ import {
   THROTTLE_UPDATE,
 } from '../../contract/control.ts';
 import type { CopyResult, PausedCopy } from '../../contract/copy.ts';
+import { DrayError } from '../../contract/errors.ts';
 import { busy, expectClean, failureCode, flaky, throws } from './expectations.ts';
 import { FakeWorld } from './fake-world.ts';
-import { type CopyUnderTest, startCopy, startWorkflowRig, type WorkflowRig } from './rig.ts';
+import {
+  type CopyUnderTest,
+  LIMITS,
+  startCopy,
+  startWorkflowRig,
+  type WorkflowRig,
+} from './rig.ts';
 
 let rig: WorkflowRig & { stop: () => Promise<void> };
 beforeAll(async () => {
@@ -29,6 +36,7 @@ const PROGRESS: PausedCopy['progress'] = {
   flushed: [{ offset: 0, length: 4 }],
   unreadable: [],
   digestsRoot: '',
+  chunkStates: '',
   settled: { seconds: 1, bytesCopiedAgain: 0, bytesRepaired: 0, touched: [] },
 };
 
@@ -61,8 +69,8 @@ class SteeredWorld extends FakeWorld {
 const send = (copy: CopyUnderTest, name: string, request: object = {}): Promise<ControlAnswer> =>
   copy.handle.executeUpdate<ControlAnswer, [object]>(name, { args: [request] });
 
-async function copying(world: FakeWorld): Promise<CopyUnderTest> {
-  const copy = await startCopy(rig, world);
+async function copying(world: FakeWorld, limits = LIMITS): Promise<CopyUnderTest> {
+  const copy = await startCopy(rig, world, { limits });
   await inPhase(copy, 'copying');
   return copy;
 }
@@ -197,7 +205,7 @@ describe('a copy', () => {
     expectClean(world);
   });
 
-  it('refuses what it cannot do any more, and what is no limit', async () => {
+  it('refuses what it cannot do any more, and what is no limit; verify has one', async () => {
     const world = new SteeredWorld();
     const copy = await copying(world);
     for (const limit of [0, -1, 0.5, '1MiB', undefined]) {
@@ -217,16 +225,42 @@ describe('a copy', () => {
     for (const name of [PAUSE_UPDATE, RESUME_UPDATE]) {
       expect(await refusal(send(copy, name))).toContain('the copy is verifying');
     }
-    expect(await refusal(send(copy, THROTTLE_UPDATE, { limit: 5 }))).toContain('verifying');
+    const limited = { control: { version: 1, paused: false, limit: 5 }, delivered: true };
+    expect(await send(copy, THROTTLE_UPDATE, { limit: 5 })).toEqual(limited);
+    expect(world.controls.at(-1)).toEqual(limited.control);
     await copy.result();
     expectClean(world);
   });
 });
 
+it('how far a pause came is forgotten where the volume was free since', async () => {
+  const world = new SteeredWorld();
+  world.before('copyData', (attempt) => {
+    if (attempt > 1) return;
+    const { holder } = world.reserved.get('b:v2')!;
+    world.reserved.set('b:v2', { holder, id: 'made after it was free' });
+    throw new DrayError('DeviceLost', { role: 'destination', device: '/dev/x', because: 'gone' });
+  });
+  world.before('destination.connectVolume', (attempt) => {
+    const gone = { portal: 'p', target: 't', because: 'gone' };
+    if (attempt === 2) throw new DrayError('ExportLost', gone);
+  });
+  const copy = await copying(world);
+  await send(copy, PAUSE_UPDATE);
+  await inPhase(copy, 'paused');
+  world.end();
+  await send(copy, RESUME_UPDATE);
+  await copy.result();
+  expect(world.inputs.map(({ from }) => from)).toEqual([undefined, PROGRESS, undefined]);
+  expectClean(world);
+});
+
 describe('a copy that is released', () => {
-  async function released(): Promise<{ world: SteeredWorld; copy: CopyUnderTest }> {
-    const world = new SteeredWorld();
-    const copy = await copying(world);
+  async function released(
+    world = new SteeredWorld(),
+    limits = LIMITS,
+  ): Promise<{ world: SteeredWorld; copy: CopyUnderTest }> {
+    const copy = await copying(world, limits);
     await send(copy, PAUSE_UPDATE, { release: true, reason: 'the host is needed' });
     while ((await copy.status()).paused?.released !== true) await sleep(20);
     return { world, copy };
@@ -248,6 +282,19 @@ describe('a copy that is released', () => {
     world.end();
     const report = await copy.result();
     expect(report.host).toBe('h2');
+    expectClean(world);
+  });
+
+  it.each(['a:v1', 'b:v2'])('starts anew, with zeros, when %s was free meanwhile', async (name) => {
+    const { world, copy } = await released(Object.assign(new SteeredWorld(), { zeros: 'skip' }));
+    expect(world.inputs[0]!.plan.zeros.value).toBe('skip');
+    world.reserved.delete(name);
+    await send(copy, RESUME_UPDATE);
+    while (world.inputs.length < 2) await sleep(20);
+    expect(world.inputs[1]!.from).toBeUndefined();
+    expect(world.inputs[1]!.plan.zeros.value).toBe('write');
+    world.end();
+    await copy.result();
     expectClean(world);
   });
 
@@ -302,7 +349,9 @@ describe('a copy that is released', () => {
   );
 
   it('waits with words where nobody serves the next host, and is moved from there', async () => {
-    const { world, copy } = await released();
+    // The server skips no time while a task waits for a worker: it is really waited for.
+    const limits = { ...LIMITS, scheduleToStartSeconds: 10 };
+    const { world, copy } = await released(new SteeredWorld(), limits);
     await send(copy, RESUME_UPDATE, { host: 'nobody' });
     const parked = await copy.parked('getConnectorProperties');
     expect(parked.code).toBe('HostGone');

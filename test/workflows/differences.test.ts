@@ -36,6 +36,20 @@ describe('what verify finds to differ', () => {
     expectClean(world);
   });
 
+  it('is never passed where bytes are not known to have been copied', async () => {
+    const incomplete = (): DrayError => new DrayError('CopyIncomplete', { bytes: 4096 });
+    const world = new FakeWorld().before('verifyCopy', throws(incomplete));
+    const copy = await startCopy(rig, world);
+    const parked = await copy.parked('verifyCopy');
+    expect(parked).toMatchObject({
+      code: 'CopyIncomplete',
+      accepts: ['retry', 'roll-back', 'move'],
+    });
+    await copy.decide({ step: 'verifyCopy', decision: 'roll-back' });
+    expect(await failureCode(copy.result())).toBe('CopyIncomplete');
+    expectClean(world);
+  });
+
   it.each(['SourceChanged', 'EndsDiffer'] as const)(
     '%s is copied again only when a person says so',
     async (code) => {
@@ -43,7 +57,10 @@ describe('what verify finds to differ', () => {
         if (attempt < 2) throw new DrayError(code, place);
       });
       const copy = await startCopy(rig, world);
-      expect((await copy.parked('verifyCopy')).code).toBe(code);
+      expect(await copy.parked('verifyCopy')).toMatchObject({
+        code,
+        accepts: ['retry', 'roll-back', 'move'],
+      });
       expect(world.calls.filter((call) => call === 'copyData')).toHaveLength(1);
       await copy.decide({ step: 'verifyCopy', decision: 'retry' });
       await copy.result();

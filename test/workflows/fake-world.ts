@@ -3,11 +3,15 @@ import { deflateRawSync } from 'node:zlib';
 import type { BackendActivities } from '../../activities/backend.ts';
 import type { CopyActivities } from '../../activities/copy.ts';
 import { toFailure } from '../../activities/failure.ts';
+import type { HookActivities } from '../../activities/hooks.ts';
 import type { HostActivities } from '../../activities/host.ts';
+import type { LeaksActivities } from '../../activities/leaks.ts';
 import type { Attachment } from '../../contract/attachment.ts';
 import type { CopyControl } from '../../contract/control.ts';
 import { DrayError } from '../../contract/errors.ts';
-import type { ByteRange, CopyPlan } from '../../contract/copy.ts';
+import type { ByteRange, CopyPlan, EngineName, ZeroHandling } from '../../contract/copy.ts';
+import type { HookMessage } from '../../contract/hooks.ts';
+import type { OwnerFacts, Sighting, Survey } from '../../contract/leaks.ts';
 import type { ReadPlan } from '../../contract/verify.ts';
 import { formatVolume, type Undone, type VolumeRef } from '../../contract/volume.ts';
 
@@ -39,10 +43,22 @@ export class FakeWorld {
   readonly states = new Map<string, string[]>();
   readonly sizes = new Map<string, number>();
   encrypted = false;
+  zeros: ZeroHandling = 'write';
+  /** Its copies lack digests, as those that came from another host. */
+  engine: EngineName = 'dd';
   revoke: 'revoked' | 'cannot' = 'revoked';
   copierAlive = false;
   /** Where source and destination differ. */
   differing: ByteRange[] = [];
+  /** As verify tells it. */
+  bytesDigestedLate = 0;
+  /** What the workflow does that made an attachment which another one takes back. */
+  owner: OwnerFacts['state'] = 'ended';
+  /** Names of webhooks, and what they were told. */
+  hooks: string[] = [];
+  readonly told: HookMessage[] = [];
+  /** By place: what a look there finds. */
+  readonly sightings = new Map<string, Sighting[]>();
   readonly #before = new Map<string, Trouble>();
   readonly #after = new Map<string, Trouble>();
   readonly #attempts = new Map<string, number>();
@@ -71,6 +87,14 @@ export class FakeWorld {
         .map(([what]) => `${id.split('.').slice(-2)[0]}.${what}`),
     );
     return [...acquired, ...[...this.reserved.keys()].map((name) => `${name} reserved`)];
+  }
+
+  #survey(): Promise<Survey> {
+    const place = Context.current().info.taskQueue;
+    return this.#step(`survey.${place}`, () => ({
+      place,
+      sightings: this.sightings.get(place) ?? [],
+    }));
   }
 
   async #step<T>(name: string, effect: () => T): Promise<T> {
@@ -115,6 +139,7 @@ export class FakeWorld {
   }
 
   readonly backend: BackendActivities = {
+    surveyBackend: () => this.#survey(),
     describeVolume: (volume) =>
       this.#step(`describeVolume.${formatVolume(volume)}`, () => ({
         ...volume,
@@ -126,6 +151,7 @@ export class FakeWorld {
       Promise.resolve({ ...volume, sizeBytes, state: 'available', neverWritten: true }),
     deleteVolume: () => Promise.resolve('done'),
     listVolumes: () => Promise.resolve([]),
+    examineBackend: () => Promise.resolve([]),
     createExport: async ({ attachment, takesOver }) => {
       await this.#step(`${attachment.role}.createExport`, () => {
         const name = formatVolume(attachment.volume);
@@ -163,6 +189,11 @@ export class FakeWorld {
       if (isHolder && keepReservation !== true) this.reserved.delete(name);
       return undone;
     },
+    inspectExport: ({ attachment: { id, volume } }) => {
+      const holder = this.reserved.get(formatVolume(volume))?.holder;
+      const reservedBy = holder === undefined ? {} : { reservedBy: holder };
+      return Promise.resolve({ ...reservedBy, exported: holder === id, sessions: [] });
+    },
     setVolumeState: ({ volume, state }) =>
       this.#step(`setVolumeState.${formatVolume(volume)}`, () => {
         const name = formatVolume(volume);
@@ -172,6 +203,7 @@ export class FakeWorld {
   };
 
   readonly host: HostActivities = {
+    surveyHost: () => this.#survey(),
     getConnectorProperties: () =>
       this.#step('getConnectorProperties', () => ({
         ...({ host: 'h1', ip: '127.0.0.1', platform: 'x86_64', os_type: 'linux' } as const),
@@ -179,6 +211,7 @@ export class FakeWorld {
         protocols: ['local'],
         unavailable: {},
       })),
+    examineHost: () => Promise.resolve({ clockMs: Date.now(), keys: { opens: [] }, findings: [] }),
     connectVolume: async ({ attachment }) => {
       await this.#take(attachment, 'device', 'connectVolume');
       return { path: '/dev/x', sizeBytes: GIB, accessMode: attachment.accessMode };
@@ -193,8 +226,9 @@ export class FakeWorld {
     disconnectVolume: ({ attachment }) => this.#release(attachment, 'device', 'disconnectVolume'),
     planCopy: () =>
       this.#step('planCopy', () => {
-        const zeros = { value: 'write', because: 'a test' };
-        return { bytesTotal: GIB, chunkBytes: CHUNK_BYTES, zeros } as CopyPlan;
+        const zeros = { value: this.zeros, because: 'a test' };
+        const engine = { value: this.engine, because: 'a test' };
+        return { bytesTotal: GIB, chunkBytes: CHUNK_BYTES, zeros, engine } as CopyPlan;
       }),
     controlCopy: ({ control }) => {
       this.controls.push(control);
@@ -206,11 +240,25 @@ export class FakeWorld {
         signature: '0'.repeat(128),
       })),
     planRead: () => this.#step('planRead', () => ({ bytesTotal: GIB }) as ReadPlan),
+    inspectHost: () => Promise.resolve({ epoch: 1, copierPids: [], devices: {} }),
     fenceCopier: () =>
       this.#step('fenceCopier', () => {
         const was = this.copierAlive;
         this.copierAlive = false;
         return was ? 'done' : 'alreadyGone';
+      }),
+  };
+
+  /** Temporal, as steps see it. */
+  readonly dray: LeaksActivities & HookActivities = {
+    isAtWork: () => this.#step('isAtWork', () => this.owner === 'open'),
+    askOwners: (owners) => Promise.resolve(owners.map(() => ({ state: this.owner }))),
+    askReleases: (ids) => Promise.resolve(ids.map(() => 'none' as const)),
+    startReleases: () => Promise.resolve([]),
+    hooksFor: () => Promise.resolve(this.hooks),
+    callHook: ({ message }) =>
+      this.#step('callHook', () => {
+        this.told.push(message);
       }),
   };
 
@@ -244,7 +292,7 @@ export class FakeWorld {
       }),
     verifyCopy: ({ mode }) =>
       this.#step('verifyCopy', () => {
-        const digests = { bytesDigestedLate: 0, digestsRoot: '' };
+        const digests = { bytesDigestedLate: this.bytesDigestedLate, digestsRoot: '' };
         return { mode, bytesCompared: GIB, seconds: 1, ...digests };
       }),
   };

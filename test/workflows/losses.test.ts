@@ -73,6 +73,7 @@ describe('losses', () => {
   it.each([
     ['initializeConnection', 'NotExported', { volume: 'b:v2', attachment: 'x' }],
     ['connectVolume', 'ExportLost', { portal: 'p', target: 't', because: 'gone' }],
+    ['completeConnection', 'NotExported', { volume: 'b:v2', attachment: 'x' }],
     ['proveDevice', 'ExportLost', { portal: 'p', target: 't', because: 'gone' }],
   ] as const)('%s finds the export gone (%s): it is exported anew', async (verb, code, params) => {
     const world = new FakeWorld().before(`source.${verb}`, (attempt) => {

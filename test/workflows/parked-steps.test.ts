@@ -207,13 +207,19 @@ describe('parked steps', () => {
     expectClean(world);
   });
 
-  it('verify may be skipped by decision, and the report says off', async () => {
-    const changed = (): DrayError => new DrayError('SourceChanged', { chunks: 1, offset: 4096 });
-    const world = new FakeWorld().before('verifyCopy', throws(changed));
+  it('verify that comes to no end may be skipped by decision, and the report says why', async () => {
+    const because = 'nothing more was compared';
+    const stalled = (): DrayError =>
+      new DrayError('VerifyStalled', { attempts: 5, seconds: 120, because });
+    const world = new FakeWorld().before('verifyCopy', throws(stalled));
     const copy = await startCopy(rig, world);
-    expect((await copy.parked('verifyCopy')).code).toBe('SourceChanged');
-    await copy.decide({ step: 'verifyCopy', decision: 'skip' });
-    expect((await copy.result()).verified.mode).toBe('off');
+    expect((await copy.parked('verifyCopy')).code).toBe('VerifyStalled');
+    await copy.decide({ step: 'verifyCopy', decision: 'skip', reason: 'a disk is away' });
+    const { verified, certificate } = await copy.result();
+    expect(verified).toMatchObject({ mode: 'off', skipped: { reason: 'a disk is away' } });
+    const { statement } = certificate!.certified.verification;
+    expect(statement).toContain('Nothing is proven');
+    expect(statement).toContain('VerifyStalled');
     expectClean(world);
   });
 });

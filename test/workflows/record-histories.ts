@@ -1,6 +1,7 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { realpathSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrayError } from '../../contract/errors.ts';
@@ -22,10 +23,15 @@ const env = await TestWorkflowEnvironment.createFromExistingServer({ address: se
 const worlds = new Map<string, FakeWorld>();
 const workers = await startWorkers(env, worlds);
 
-async function save(name: string, copy: CopyUnderTest): Promise<void> {
-  // Stack traces name files; where this checkout stands is nobody's business.
+/** Stack traces name files; where this checkout and its packages stand is nobody's business. */
+function withoutPlaces(history: string): string {
   const root = join(import.meta.dirname, '../../');
-  const history = historyToJSON(await copy.handle.fetchHistory()).replaceAll(root, '');
+  const packages = realpathSync(join(root, 'node_modules'));
+  return history.replaceAll(packages, 'node_modules').replaceAll(root, '');
+}
+
+async function save(name: string, copy: CopyUnderTest): Promise<void> {
+  const history = withoutPlaces(historyToJSON(await copy.handle.fetchHistory()));
   await writeFile(join(directory, `${name}.json`), `${history}\n`);
 }
 

@@ -5,7 +5,9 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { CopyInput, CopyReport } from '../../contract/copy.ts';
+import type { Attachment } from '../../contract/attachment.ts';
+import type { CopyInput, CopyReport, Held } from '../../contract/copy.ts';
+import type { FindLeaksInput, Leaks } from '../../contract/leaks.ts';
 import type { Against, VerifyInput, VerifyReport } from '../../contract/verify.ts';
 import type { TimeLimits } from '../../contract/limits.ts';
 import {
@@ -43,17 +45,20 @@ export type WorkflowRig = {
   worlds: Map<string, FakeWorld>;
 };
 
+type Part = 'backend' | 'host' | 'copy' | 'dray';
+
 /** Activities that find the world of the workflow that calls them. */
 function inWorldOf(
   worlds: Map<string, FakeWorld>,
-  part: 'backend' | 'host' | 'copy',
+  part: Part,
 ): Record<string, (input: unknown) => unknown> {
   return Object.fromEntries(
     Object.keys(new FakeWorld()[part]).map((verb) => [
       verb,
       (input: unknown) => {
         const { workflowId } = Context.current().info.workflowExecution!;
-        const activities = worlds.get(workflowId)![part] as Record<string, (i: unknown) => unknown>;
+        const owner = workflowId.replace(/^notify\/(.+)\/.*$/, '$1');
+        const activities = worlds.get(owner)![part] as Record<string, (i: unknown) => unknown>;
         return activities[verb]!(input);
       },
     ]),
@@ -98,10 +103,13 @@ export async function startWorkers(
     logger: new DefaultLogger('ERROR'),
   });
   const common = { connection: env.nativeConnection, maxHeartbeatThrottleInterval: '100ms' };
-  const steps = (taskQueue: string, part: 'backend' | 'host' | 'copy'): Promise<Worker> =>
+  const steps = (taskQueue: string, part: Part): Promise<Worker> =>
     Worker.create({ ...common, taskQueue, activities: inWorldOf(worlds, part) });
   const workers = await Promise.all([
-    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
+    Worker.create({
+      ...common,
+      ...{ taskQueue: WORKFLOW_QUEUE, workflowBundle, activities: inWorldOf(worlds, 'dray') },
+    }),
     steps(backendQueue(SOURCE.backend), 'backend'),
     steps(backendQueue(DESTINATION.backend), 'backend'),
     ...['h1', 'h2'].flatMap((host) => [
@@ -164,13 +172,36 @@ export async function startVerify(
   return startRun(rig, world, WORKFLOWS.verifyVolumes, given);
 }
 
+export async function startRelease(
+  rig: WorkflowRig,
+  world: FakeWorld,
+  attachment: Attachment,
+): Promise<RunUnderTest<Held[]>> {
+  return startRun(rig, world, WORKFLOWS.releaseAttachment, { attachment, limits: LIMITS });
+}
+
+export async function findLeaks(
+  rig: WorkflowRig,
+  world: FakeWorld,
+  input: FindLeaksInput,
+): Promise<Leaks> {
+  return (await startRun<Leaks>(rig, world, WORKFLOWS.findLeaks, input)).result();
+}
+
+const PREFIXES: Record<string, string> = {
+  [WORKFLOWS.copyVolume]: 'copy',
+  [WORKFLOWS.verifyVolumes]: 'verify',
+  [WORKFLOWS.releaseAttachment]: 'release',
+  [WORKFLOWS.findLeaks]: 'leaks',
+};
+
 async function startRun<R>(
   rig: WorkflowRig,
   world: FakeWorld,
   type: string,
-  input: CopyInput | VerifyInput,
+  input: object,
 ): Promise<RunUnderTest<R>> {
-  const workflowId = `${type === WORKFLOWS.copyVolume ? 'copy' : 'verify'}/${randomUUID()}`;
+  const workflowId = `${PREFIXES[type]}/${randomUUID()}`;
   rig.worlds.set(workflowId, world);
   const handle = await rig.env.client.workflow.start(type, {
     workflowId,

@@ -4,6 +4,8 @@ import type { Markup } from '../markup.ts';
 import { draw, LABEL, LINE, MUTED } from './draw.ts';
 
 const HEIGHT = 260;
+/** Ticks of less than this come closer than a second. */
+const SHORT_SECONDS = 10;
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** Bytes a second between each point and the one before it; 0 where bytes were taken back. */
@@ -24,15 +26,17 @@ export function throughputChart(curve: readonly CurvePoint[], averageRate: numbe
   // Each rate holds from the point before on.
   const first = rates[0]?.rate ?? 0;
   const data = [[0, first / scale], ...rates.map(({ second, rate }) => [second, rate / scale])];
+  const lastSecond = rates.at(-1)?.second ?? 1;
+  const isShort = lastSecond < SHORT_SECONDS;
   const option = {
     grid: { left: 64, right: 16, top: 36, bottom: 40 },
     xAxis: {
       type: 'value',
       min: 0,
-      max: rates.at(-1)?.second ?? 1,
+      max: lastSecond,
       axisLabel: {
         ...LABEL,
-        formatter: (second: number) => renderSeconds(second),
+        formatter: (second: number) => (isShort ? `${second} s` : renderSeconds(second)),
         hideOverlap: true,
       },
       axisLine: { lineStyle: { color: LINE } },

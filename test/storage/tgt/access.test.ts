@@ -16,7 +16,7 @@ describe('access to a tgt export', () => {
   it('is given to the one initiator with its own secret, who reads the serial back', async () => {
     const { data, exported } = await attach(it_.backend, 'disk1');
     const answer = await inquire(data);
-    expect([answer.status, answer.stdout.trim()]).toEqual([0, serialLine(exported.serial)]);
+    expect([answer.status, answer.stdout.trim()]).toEqual([0, serialLine(exported.serial!)]);
 
     const wrongSecret = await inquire({ ...data, auth_password: 'not-the-secret-at-all' });
     expect(wrongSecret.status).toBe(10);

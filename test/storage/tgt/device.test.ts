@@ -34,7 +34,7 @@ it('offers an existing block device with the size it has', async () => {
   const exported = await backend.createExport(attachment, properties);
   expect(exported).toMatchObject({ sizeBytes: 3 * MIB, readsAsZeros: false });
   const data = iscsiData(await backend.initializeConnection(attachment, properties));
-  expect((await inquire(data)).stdout.trim()).toBe(serialLine(exported.serial));
+  expect((await inquire(data)).stdout.trim()).toBe(serialLine(exported.serial!));
   const client = await connectLive(bench.directory, data, false);
   expect(await client.io('write -P 9 1048576 4096')).toContain('wrote 4096/4096');
   await client.io('flush');

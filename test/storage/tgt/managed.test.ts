@@ -65,7 +65,7 @@ describe('a tgtd of the backend’s own', () => {
     expect(await client.io('write -P 2 0 4096', 40)).toContain('wrote 4096/4096');
     await client.end();
     expect(await processOf()).not.toEqual(first);
-    expect((await inquire(data)).stdout.trim()).toBe(serialLine(exported.serial));
+    expect((await inquire(data)).stdout.trim()).toBe(serialLine(exported.serial!));
   });
 
   it('may be killed at any moment of any step', async () => {
@@ -96,7 +96,7 @@ describe('a tgtd of the backend’s own', () => {
       expect(again).toEqual(info);
       await expect
         .poll(async () => (await inquire(iscsiData(info))).stdout.trim(), WITHIN)
-        .toBe(serialLine(exported.serial));
+        .toBe(serialLine(exported.serial!));
       await persist(() => backend.terminateConnection(attachment, properties, true));
       await persist(() => backend.removeExport(attachment));
     }
@@ -143,6 +143,7 @@ describe('a tgtd of the backend’s own', () => {
     const bin = join(bench.directory, 'bin');
     await mkdir(bin);
     await symlink('/bin/sh', join(bin, 'sh'));
+    await symlink('/usr/sbin/tgtadm', join(bin, 'tgtadm'));
     vi.stubEnv('PATH', bin);
     const missing = { code: 'ToolMissing', message: expect.stringContaining('tgtd') };
     await expect(bench.open(config)).rejects.toMatchObject(missing);
@@ -151,21 +152,24 @@ describe('a tgtd of the backend’s own', () => {
 
   it('does not take a control port or a portal of somebody else', async () => {
     const other = await startTgtd();
-    const unavailable = { code: 'BackendUnavailable' };
-    const root = join(bench.directory, 'second');
     const { portal, controlPort } = other;
-    const samePort = { ...config, root, controlPort, portal: `127.0.0.1:${await freePort()}` };
+    const root = join(bench.directory, 'second');
     const context = { ...bench.context, stateRoot: join(bench.directory, 'second-state') };
-    const second = { ...bench, context };
     const { openBackend } = await import('../../../storage/open-backend.ts');
-    await expect(openBackend('second', samePort, second.context).open()).rejects.toMatchObject(
-      unavailable,
-    );
+    const open = (ports: Pick<TgtBackendConfig, 'portal' | 'controlPort'>): Promise<void> =>
+      openBackend('second', { ...config, ...ports, root }, context).open();
+    const held = {
+      code: 'BackendUnavailable',
+      message: expect.stringContaining(`control port ${controlPort} is held by a tgtd`),
+    };
+    // Also where it has been called as ours would be, in a new root and in one used before.
+    await expect(open({ portal, controlPort })).rejects.toMatchObject(held);
     const unused = randomControlPort();
-    const samePortal = { ...config, root, portal, controlPort: unused };
-    await expect(openBackend('second', samePortal, second.context).open()).rejects.toMatchObject(
-      unavailable,
-    );
+    const unavailable = { code: 'BackendUnavailable' };
+    await expect(open({ portal, controlPort: unused })).rejects.toMatchObject(unavailable);
+    await expect(open({ portal, controlPort })).rejects.toMatchObject(held);
+    const free = `127.0.0.1:${await freePort()}`;
+    await expect(open({ portal: free, controlPort })).rejects.toMatchObject(held);
     expect(isAlive(await processOf())).toBe(true);
     await other.stop();
     await removeControlSocket(unused);

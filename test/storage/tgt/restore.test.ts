@@ -27,7 +27,7 @@ describe('exports on a tgtd that is killed', () => {
     expect(await client.io('write -P 2 4096 4096', 40)).toContain('wrote 4096/4096');
     expect(await client.io('read -P 1 0 4096')).not.toContain('failed');
     await client.end();
-    expect((await inquire(data)).stdout.trim()).toBe(serialLine(exported.serial));
+    expect((await inquire(data)).stdout.trim()).toBe(serialLine(exported.serial!));
     expect(iscsiData(await backend.initializeConnection(attachment, properties))).toEqual(data);
     expect(await shown()).toContain('Backing store type: rdwr');
   });
@@ -84,7 +84,7 @@ describe('exports on a tgtd that is killed', () => {
   it('are restored from every half that a crash can leave', async () => {
     const { backend, tgtd } = it_;
     const { data, exported } = await attach(backend, 'disk1');
-    const serial = serialLine(exported.serial);
+    const serial = serialLine(exported.serial!);
     const tid = /^Target (\d+)/.exec(await shown())![1]!;
     const spoil = (...args: string[]) => tgtadm(tgtd.controlPort, ...args, '--tid', tid);
     const halves = [

@@ -1,4 +1,4 @@
-import type { ByteCounts } from '../contract/copy.ts';
+import type { ByteCounts } from './copy.ts';
 
 type Counts = Partial<ByteCounts>;
 

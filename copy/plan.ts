@@ -187,7 +187,7 @@ export async function planCopy(input: PlanInput): Promise<CopyPlan> {
     sourceDirect,
     destinationDirect,
     extents: await chooseExtents(engine.value, source.kind, ends.source),
-    zeros: await chooseZeros(engine.value, destination, input),
+    zeros: await chooseZeros(engine.value, { device: ends.destination, state: destination }, input),
     throttle: await chooseThrottle(ends, direct, engine.value, slowest !== undefined),
     ...(options.onReadError === undefined ? {} : { onReadError: options.onReadError }),
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),

@@ -3,6 +3,7 @@ import type { ByteRange, EngineName, Reasoned } from '../contract/copy.ts';
 import type { ReadPlan } from '../contract/verify.ts';
 import type { Role } from '../contract/volume.ts';
 import { DrayError } from '../contract/errors.ts';
+import { isOnPath } from '../system/on-path.ts';
 import { runTool } from '../system/run.ts';
 import { deviceLost } from './end-state.ts';
 import { errnoOfMessage, LOST_ERRNOS } from './errnos.ts';
@@ -93,6 +94,26 @@ export async function isQemuExport(device: Device, role: Role): Promise<boolean>
   };
   if ((await stat('--file-system', '--format=%t')) !== FUSE_TYPE) return false;
   return (await stat('--format=%i')) === ROOT_INODE;
+}
+
+/** Ends well when lseek(2) finds no data with SEEK_DATA, which Node does not have. Argument: path. */
+const SEEKER = `
+use Errno;
+open(my $file, '<', $ARGV[0]) or die "$!\\n";
+exit(!defined sysseek($file, 0, 3) && $!{ENXIO} ? 0 : 1);
+`;
+
+/**
+ * Whether a file says that it holds no data at all. File systems that do not know call everything
+ * data (lseek(2)); qemu calls holes what need not read as zeros, and is not asked.
+ * @throws DeviceLost
+ */
+export async function isHole(device: Device, role: Role): Promise<boolean> {
+  if (!(await isOnPath('perl')) || (await isQemuExport(device, role))) return false;
+  const asked = await runTool('perl', ['-e', SEEKER, device.path], {
+    timeoutSeconds: READ_SECONDS,
+  });
+  return asked.status === 0;
 }
 
 /** The last request of a copy, and the second one, which shows whether all offsets are aligned. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Device } from '../contract/attachment.ts';
 import type { EngineName, Reasoned, ZeroHandling } from '../contract/copy.ts';
 import type { EndState } from './end-state.ts';
-import { isQemuExport } from './probe.ts';
+import { isHole, isQemuExport } from './probe.ts';
 import { isOnPath } from '../system/on-path.ts';
 
 /**
@@ -35,10 +35,10 @@ async function zeroesBytes({ onDevice }: EndState): Promise<number> {
   return 0;
 }
 
-/** What is done with zeros so that old data never show. */
+/** What is done with zeros so that old data never show. @throws DeviceLost */
 export async function chooseZeros(
   engine: EngineName,
-  destination: EndState,
+  destination: { device: Device; state: EndState },
   facts: { destinationReadsAsZeros: boolean; encrypted: boolean },
 ): Promise<Reasoned<ZeroHandling>> {
   const choose = (value: ZeroHandling, because: string): Reasoned<ZeroHandling> => {
@@ -49,10 +49,14 @@ export async function chooseZeros(
   if (facts.destinationReadsAsZeros) {
     return choose('skip', 'the destination was never written and reads as zeros');
   }
+  const { device, state } = destination;
+  if (state.kind === 'file' && (await isHole(device, 'destination'))) {
+    return choose('skip', "the destination's file says that all of it is a hole");
+  }
   const old = 'the destination may hold old data';
   if (engine === 'dd') return choose('write', `${old}, and dd can only write zeros`);
-  if (destination.kind === 'file') return choose('discard', `${old}, and its file can have holes`);
-  const bytes = await zeroesBytes(destination);
+  if (state.kind === 'file') return choose('discard', `${old}, and its file can have holes`);
+  const bytes = await zeroesBytes(state);
   if (bytes === 0) return choose('write', `${old}, and its device makes no zeros by itself`);
   return choose('discard', `${old}, and its device makes zeros by itself`);
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cellsOf, countCells, decodeChunks } from '../../client/report/chunk-map.ts';
+import { throughputChart } from '../../client/report/charts/throughput.ts';
 import { renderPage } from '../../client/report/page.ts';
 import { renderCopyReport } from '../../client/render/report.ts';
 import { readTimeline } from '../../client/temporal/timeline.ts';
@@ -17,6 +18,7 @@ import { startTemporal } from '../rig/temporal.ts';
 import { FakeWorld } from '../workflows/fake-world.ts';
 import { startCopy, startWorkers } from '../workflows/rig.ts';
 
+const MIB = 2 ** 20;
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'dray-report-'));
@@ -61,6 +63,35 @@ describe('the map of chunks', () => {
     for (const bytes of [[5], [0x21], [0xff], Array.from({ length: 2 ** 22 + 1 }, () => 1)]) {
       expect(code(statesOf(bytes))).toBe('CertificateInvalid');
     }
+  });
+});
+
+describe('the throughput', () => {
+  it('covers as much as there were bytes, in the time in which they were flushed', () => {
+    const drawn = throughputChart(
+      [
+        [1000, 10 * MIB],
+        [4000, 13 * MIB],
+        [5000, 33 * MIB],
+      ],
+      MIB,
+    ).text;
+    const [, path = ''] = /d="([^"]*)" fill="none"[^>]*stroke="var\(--copied\)"/.exec(drawn) ?? [];
+    const points = path
+      .slice(1)
+      .split('L')
+      .map((point) => point.split(' ').map(Number));
+    const baseline = Math.max(
+      ...[...drawn.matchAll(/d="M[\d.]+ ([\d.]+)L/g)].map(([, y]) => Number(y)),
+    );
+    const areas = points.flatMap(([x = 0, y = 0], i) => {
+      const [before = 0, height = 0] = points[i - 1] ?? [];
+      return height === y ? [(x - before) * (baseline - y)] : [];
+    });
+    const total = areas.reduce((sum, area) => sum + area, 0);
+    const shares = areas.map((area) => area / total);
+    for (const [i, bytes] of [10, 3, 20].entries()) expect(shares[i]).toBeCloseTo(bytes / 33, 1);
+    expect(shares).toHaveLength(3);
   });
 });
 

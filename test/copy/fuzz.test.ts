@@ -134,7 +134,7 @@ describe('whatever is in the place of', () => {
       parse: inPlaceOf('/sys/dev/block/8:0/queue/write_zeroes_max_bytes', async () => {
         const facts = { destinationReadsAsZeros: false, encrypted: false };
         const state = { ...end, kind: 'block' as const, sizeBytes: 4096 };
-        return (await chooseZeros('direct', state, facts)).value;
+        return (await chooseZeros('direct', { device, state }, facts)).value;
       }),
       answers: z.enum(['discard', 'write']),
     },

@@ -22,9 +22,14 @@ const { destination } = VOLUMES;
 
 beforeEach(async () => {
   rig = await Rig.make();
-  ends = { source: await rig.file('a', 8 * MIB), destination: await rig.file('b', 8 * MIB, 0xaa) };
+  ends = await makeEnds(8 * MIB);
 });
 afterEach(() => rig.close());
+
+const makeEnds = async (bytes: number): Promise<CopyEnds> => ({
+  source: await rig.file('a', bytes),
+  destination: await rig.file('b', bytes, 0xaa),
+});
 
 /** Pids of other programs of this name that have the file open. */
 async function writersOf(path: string, program: 'dd' | 'node' = 'dd'): Promise<number[]> {
@@ -41,12 +46,15 @@ async function writersOf(path: string, program: 'dd' | 'node' = 'dd'): Promise<n
   return found.flat();
 }
 
-/** Requests of one sector each make a copy of 8 MiB last for some tenths of a second at least. */
-const slowPlan = (): Promise<CopyPlan> => rig.plan(ends, { blockSize: '4K' });
+/** Ends of so many sectors that dd, which moves them one by one, is at it for a second or more. */
+async function slowPlan(): Promise<CopyPlan> {
+  ends = await makeEnds(64 * MIB);
+  return rig.plan(ends, { blockSize: '512' });
+}
 
 /** So slow that whoever looks in a loop sees each copier; lanes need a limit for that. */
 async function slowPlanOf(engine: EngineName): Promise<CopyPlan> {
-  if (engine === 'dd') return rig.plan(ends, { blockSize: '512' });
+  if (engine === 'dd') return slowPlan();
   const plan = await rig.plan(ends, { engine, bytesPerSecond: 4 * MIB });
   return { ...plan, throttle: { value: 'paced', because: 'test' } };
 }

@@ -7,6 +7,7 @@ import { runCopy } from '../../copy/copier.ts';
 import { chooseMaxLanes, configuredLanes } from '../../copy/lane-limits.ts';
 import { chunkBytesOf, rangeBytesOf } from '../../copy/plan.ts';
 import { digest, MIB, Rig } from './rig.ts';
+import { servedByQemu } from './served.ts';
 
 let rig: Rig;
 beforeEach(async () => (rig = await Rig.make()));
@@ -204,6 +205,31 @@ describe('zeros', () => {
     });
     expect(plan.zeros.value).toBe(handling);
     expect(plan.zeros.because).not.toBe('');
+  });
+
+  it.each([
+    ['direct', 0, 'skip'],
+    ['dd', 0, 'skip'],
+    ['file', 0, 'write'],
+    ['direct', 1, 'discard'],
+  ] as const)('%s onto a file that is a hole but for %i bytes: %s', async (...row) => {
+    const [engine, written, handling] = row;
+    const { source } = await ends(MIB, MIB);
+    const destination = { ...source, path: rig.path('hole') };
+    await writeFile(destination.path, Buffer.alloc(written));
+    await truncate(destination.path, MIB);
+    const plan = await rig.plan({ source, destination }, { engine });
+    expect(plan.zeros.value).toBe(handling);
+  });
+
+  it('of what qemu exports are made, for its holes may show anything', async () => {
+    const { source } = await ends(MIB, MIB);
+    const path = rig.path('behind');
+    await writeFile(path, '');
+    await truncate(path, MIB);
+    const { device } = await servedByQemu(rig, { ...source, path });
+    const plan = await rig.plan({ source, destination: device }, { engine: 'direct' });
+    expect(plan.zeros.value).toBe('discard');
   });
 });
 

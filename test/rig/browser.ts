@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 /** Nothing of these concerns a page on this machine. */
 const QUIET = [
@@ -31,4 +31,9 @@ export async function openBrowser(): Promise<Browser> {
     // Chromium refuses to start as root with it.
     chromiumSandbox: process.getuid?.() !== 0,
   });
+}
+
+/** A screenshot for the documentation, when it is asked for. */
+export async function picture(page: Page, path: string): Promise<void> {
+  if (process.env['WRITE_DOCS'] === '1') await page.screenshot({ path });
 }

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
+import { picture } from './browser.ts';
 import { until } from './poll.ts';
 import type { TestTemporal } from './temporal.ts';
 
@@ -81,8 +81,6 @@ export class TemporalUi {
 
   /** For docs/temporal-ui.md, when it is asked for. */
   async picture(name: string): Promise<void> {
-    if (process.env['WRITE_DOCS'] !== '1') return;
-    await mkdir(PICTURES, { recursive: true });
-    await this.page.screenshot({ path: join(PICTURES, `${name}.png`) });
+    await picture(this.page, join(PICTURES, `${name}.png`));
   }
 }

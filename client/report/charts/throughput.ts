@@ -54,7 +54,7 @@ export function throughputChart(curve: readonly CurvePoint[], averageRate: numbe
     series: [
       {
         type: 'line',
-        step: 'end',
+        step: 'start',
         data,
         showSymbol: false,
         lineStyle: { color: 'var(--copied)', width: 2 },

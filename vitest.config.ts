@@ -11,6 +11,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    maxConcurrency: 3,
     coverage: {
       provider: 'istanbul',
       include: ['{workflows,activities,storage,connectors,copy,system,contract,client}/**/*.ts'],

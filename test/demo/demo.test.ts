@@ -23,7 +23,7 @@ async function demo(...args: string[]): Promise<DemoResult> {
   return result;
 }
 
-test.each(['file', 'iscsi'])(
+test.concurrent.each(['file', 'iscsi'])(
   'copies on %s storage and proves it',
   async (storage) => {
     const result = await demo('--storage', storage);
@@ -38,7 +38,8 @@ test.each(['file', 'iscsi'])(
   LIMIT,
 );
 
-test.each([
+// Side by side: each is paced for people to watch, and waits for the most part.
+test.concurrent.each([
   ['worker', 'iscsi', 2],
   ['copier', 'iscsi', 2],
   ['target', 'iscsi', 1],

@@ -3,7 +3,8 @@ import { DrayError } from '../contract/errors.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { copyRanges } from './copy-ranges.ts';
 import { CopyPaused, type CopyRun } from './copy-run.ts';
-import { openForCopy } from './ends.ts';
+import { inspectEnd } from './end-state.ts';
+import { devicesOf, openForCopy } from './ends.ts';
 import { Journal } from './journal.ts';
 import { type Lease, takeLease } from './lease.ts';
 import { ProgressReport } from './progress.ts';
@@ -15,6 +16,19 @@ import { underLimit } from './throttle/under-limit.ts';
 /** Cinder's unit (volume_utils._copy_volume_with_path divides by 1024 * 1024 and says MB). */
 const MB = 2 ** 20;
 
+/**
+ * That ends which were attached anew still have all that was planned.
+ * @throws SourceUnreadable, DestinationUnwritable
+ */
+function assertLongEnough({ ends, plan: { bytesTotal } }: CopyRun): void {
+  for (const [role, { path, sizeBytes }] of devicesOf(ends)) {
+    if (sizeBytes >= bytesTotal) continue;
+    const because = `it has ${sizeBytes} bytes, of ${bytesTotal} to be copied`;
+    const code = role === 'source' ? 'SourceUnreadable' : 'DestinationUnwritable';
+    throw new DrayError(code, { device: path, because });
+  }
+}
+
 /** Answers what lanes settled on, if the engine has any and something was missing. */
 async function copyMissing(
   run: CopyRun,
@@ -25,6 +39,7 @@ async function copyMissing(
   const { source, destination } = run.volumes;
   const share = run.laneBudget.share([source.backend, destination.backend]);
   try {
+    assertLongEnough(run);
     const open = await openForCopy(run.ends, run.volumes);
     const limit = (): number | undefined => steering.limit;
     const report = await ProgressReport.start(journal, run.onProgress, limit);
@@ -33,6 +48,8 @@ async function copyMissing(
         const start = copierStarter(lease, open, group);
         await copyRanges({ run, lease, journal, report, guidance, start });
       });
+      // Of a file that was cut off meanwhile the last reads need not have been short: holes are not read.
+      for (const [role, device] of devicesOf(run.ends)) await inspectEnd(device, role);
       return report.lanes;
     } finally {
       report.stop();

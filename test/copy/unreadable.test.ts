@@ -143,3 +143,32 @@ describe('record', () => {
 it('is refused with an engine that cannot', async () => {
   await expect(damaged('record', 'dd')).rejects.toMatchObject({ code: 'BadOption' });
 });
+
+describe('a source that is cut off in mid-copy', () => {
+  it.each([
+    ['direct', 'data'],
+    ['direct', 'hole'],
+    ['dd', 'data'],
+    ['file', 'data'],
+  ] as const)('is never given as done by %s, where a %s was', async (engine, what) => {
+    const source = await rig.file('a', 12 * MIB);
+    if (what === 'hole') await truncate(source.path, 9 * MIB);
+    await truncate(source.path, 12 * MIB);
+    const ends = { source, destination: await rig.file('b', 12 * MIB, 0xaa) };
+    const planned = await rig.plan(ends, { engine, bytesPerSecond: 6 * MIB });
+    const plan = { ...planned, throttle: { value: 'paced' as const, because: 'test' } };
+    const run = rig.run(plan, ends);
+    let cut: Promise<void> | undefined;
+    run.onProgress = ({ bytesFlushed }) => {
+      if (bytesFlushed > 2 * MIB) cut ??= truncate(source.path, 10 * MIB);
+    };
+    await expect(runCopy(run)).rejects.toMatchObject({ code: 'DeviceLost' });
+    await cut;
+    // Attached anew it is as long as it is now.
+    const shorter = { ...ends, source: { ...source, sizeBytes: 10 * MIB } };
+    await expect(runCopy(rig.run(plan, shorter))).rejects.toMatchObject({
+      code: 'SourceUnreadable',
+      params: { because: `it has ${10 * MIB} bytes, of ${12 * MIB} to be copied` },
+    });
+  });
+});

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Request = { method: string; path: string };
 
@@ -13,10 +14,16 @@ export type Fate =
   | 'request lost'
   /** Somebody else acts before it arrives. */
   | { first: () => Promise<unknown> }
+  /** Something happens while Cinder is at it. */
+  | { meanwhile: () => Promise<unknown> }
+  /** Something happens when Cinder has done it, before its answer arrives. */
+  | { then: () => Promise<unknown> }
   | { status: number; headers?: Record<string, string>; body?: unknown };
 
 type Rule = { method: string; path: RegExp; fate: Fate };
 
+/** After so long Cinder is at a request. Unit: milliseconds. */
+const BEGUN_MS = 150;
 /** What Cinder needs of the headers. */
 const PASSED = ['x-auth-token', 'openstack-api-version', 'content-type'];
 
@@ -75,7 +82,7 @@ export class Proxy {
       return;
     }
     if (typeof fate === 'object' && 'first' in fate) await fate.first();
-    else if (typeof fate === 'object') {
+    if (typeof fate === 'object' && 'status' in fate) {
       response.writeHead(fate.status, fate.headers).end(JSON.stringify(fate.body ?? {}));
       return;
     }
@@ -85,8 +92,13 @@ export class Proxy {
       if (typeof value === 'string') headers[name] = value;
     }
     const init = { method, headers, ...(body === '' ? {} : { body }) };
-    const answer = await fetch(this.target + path, init);
+    const sent = fetch(this.target + path, init);
+    // Who sends asks for it below, when this is over.
+    sent.catch(() => undefined);
+    if (typeof fate === 'object' && 'meanwhile' in fate) await sleep(BEGUN_MS).then(fate.meanwhile);
+    const answer = await sent;
     const whole = await answer.text();
+    if (typeof fate === 'object' && 'then' in fate) await fate.then();
     if (fate === 'answer lost') response.destroy();
     else response.writeHead(answer.status).end(whole);
   }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endProcess, identifyProcess } from '../../../system/processes.ts';
 import { runTool } from '../../../system/run.ts';
 import { endMarked, MARK, markedProcesses } from '../marked.ts';
 import { until } from '../poll.ts';
@@ -10,6 +11,12 @@ import { environment, type Pool, type Settings } from './settings.ts';
 
 type Program = 'names' | 'broker' | 'tgtd' | 'api' | 'scheduler' | 'keystone' | 'securedApi';
 export type Service = Program | Pool;
+
+/** A process and all that descend from it, the eldest first. */
+function familyOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  return [pid, ...children.filter((child) => child !== '').flatMap((child) => familyOf(Number(child)))];
+}
 
 /** The programs of one Cinder; they die with the test process. */
 export class Services {
@@ -62,6 +69,23 @@ export class Services {
     const child = spawn('setpriv', argv, { stdio: ['ignore', fd, fd], env: this.#env });
     closeSync(fd);
     this.#running.set(service, child);
+  }
+
+  /** Sends a signal to a service and all that it has started. */
+  signal(service: Service, name: NodeJS.Signals): void {
+    for (const pid of familyOf(this.#running.get(service)!.pid!)) process.kill(pid, name);
+  }
+
+  /** SIGKILL for it and all that it has started. */
+  async kill(service: Service): Promise<void> {
+    const child = this.#running.get(service)!;
+    this.#running.delete(service);
+    const family = familyOf(child.pid!).map(identifyProcess);
+    const ended = once(child, 'exit');
+    for (const each of family) {
+      if (each !== undefined) await endProcess(each, 'SIGKILL', 10);
+    }
+    await ended;
   }
 
   /** Runs one of Cinder's tools to its end. */

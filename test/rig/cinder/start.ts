@@ -26,6 +26,7 @@ async function startAll(services: Services): Promise<void> {
 /** A real Cinder of the test's own. */
 export type StartedCinder = {
   settings: Settings;
+  services: Services;
   /** Ends everything that was started and removes its files. */
   stop: () => Promise<void>;
 };
@@ -44,5 +45,5 @@ export async function startCinder(): Promise<StartedCinder> {
     await stop();
     throw error;
   }
-  return { settings: services.settings, stop };
+  return { settings: services.settings, services, stop };
 }

@@ -6,7 +6,7 @@ import { formatVolume, type VolumeRef } from '../contract/volume.ts';
 import { errnoOf } from '../system/atomic-file.ts';
 import { formatDeviceNumber } from '../system/block-device.ts';
 import { listMounts, unescapeOctal } from './mounts.ts';
-import { loopsOver, usersOf } from './users.ts';
+import { type Inode, loopsOver, usersOf } from './users.ts';
 
 /** Files and devices that the kernel swaps to, by path. */
 async function swaps(): Promise<string[]> {
@@ -15,14 +15,14 @@ async function swaps(): Promise<string[]> {
 }
 
 /**
- * Uses that show by the path alone. A process that has it open for writing is one of them, whoever
+ * Uses that show by the path, and of a file by its number. A process that has it open for writing is one of them, whoever
  * it is: also a target that exports the file would write beside the copy. Readers do no harm.
  */
-async function useOfPath(path: string): Promise<string | undefined> {
+async function useOfPath(path: string, file?: Inode): Promise<string | undefined> {
   const [loop] = await loopsOver(path);
   if (loop !== undefined) return `loop device ${loop} lies over it`;
   if ((await swaps()).includes(path)) return 'it is used as swap';
-  const writer = (await usersOf(path)).find((user) => user.writes);
+  const writer = (await usersOf(path, file)).find((user) => user.writes);
   return writer && `${writer.command} (pid ${writer.pid}) has it open for writing`;
 }
 
@@ -80,7 +80,8 @@ async function useOf(device: Device): Promise<string | undefined> {
   if (isExport) return useOfPath(device.path);
   const path = await realpath(device.path);
   const info = await stat(path, { bigint: true });
-  const use = await useOfPath(path);
+  const file = { device: formatDeviceNumber(info.dev), inode: info.ino };
+  const use = await useOfPath(path, info.isFile() ? file : undefined);
   return use ?? (info.isBlockDevice() ? useOfBlockDevice(path, info, device) : undefined);
 }
 

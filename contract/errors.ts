@@ -37,8 +37,8 @@ export const catalogue = {
   },
   SameVolume: {
     class: 'user',
-    sentence: 'source and destination are both {volume}',
-    whatToDo: 'Name two different volumes.',
+    sentence: 'source and destination are both the bytes of {volume}',
+    whatToDo: 'Name two volumes with bytes of their own: links to one file are one volume.',
   },
   BadSize: {
     class: 'user',

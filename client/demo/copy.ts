@@ -74,7 +74,7 @@ class Strike {
     this.#bytesThen = part * sizeBytes;
     voice.say(
       'kill',
-      `${Math.round(part * 100)} % are flushed and the copier (dd, pid ${copierPid}) lives:`,
+      `${Math.round(part * 100)} % are flushed and the copier (pid ${copierPid}) lives:`,
       `SIGKILL for the ${what} (pid ${victim.pidOf(copierPid)}); ${victim.returns}`,
     );
     const member = await victim.restart?.();

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { usersOf } from '../../connectors/users.ts';
+import { formatDeviceNumber } from '../../system/block-device.ts';
 
 let directory: string;
 let file: string;
@@ -24,8 +25,8 @@ afterEach(async () => {
 });
 
 /** A process that has the file open in this way; returns once it has. */
-async function opens(flags: number): Promise<number> {
-  const program = `fs.openSync(${JSON.stringify(file)}, ${flags}); console.log('open'); setInterval(() => {}, 1e6)`;
+async function opens(flags: number, name = file): Promise<number> {
+  const program = `fs.openSync(${JSON.stringify(name)}, ${flags}); console.log('open'); setInterval(() => {}, 1e6)`;
   child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout!, 'data');
   return child.pid!;
@@ -42,4 +43,15 @@ it.each([
   const users = await usersOf(file);
   expect(users.map((user) => user.writes)).toEqual(writes);
   expect(users.every((user) => user.pid === pid)).toBe(true);
+});
+
+it('sees who writes it by another name, where it is told which file it is', async () => {
+  const name = join(directory, 'other name');
+  await link(file, name);
+  const pid = await opens(2, name);
+  const { dev, ino } = await stat(file, { bigint: true });
+  const which = { device: formatDeviceNumber(dev), inode: ino };
+  expect(await usersOf(file, which)).toMatchObject([{ pid, writes: true }]);
+  expect(await usersOf(file, { ...which, inode: ino + 1n })).toEqual([]);
+  expect(await usersOf(file)).toEqual([]);
 });

@@ -1,154 +1,82 @@
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
-import type { HostContext } from './activities/context.ts';
-import { noEncryptor } from './connectors/no-encryptor.ts';
-import {
-  connectorProperties,
-  defaultInitiator,
-  openConnectors,
-} from './connectors/open-connectors.ts';
-import type { Attachment } from './contract/attachment.ts';
 import { DrayError } from './contract/errors.ts';
-import { backendQueue, hostQueue } from './contract/queues.ts';
-import { LaneBudget } from './copy/lane-budget.ts';
-import type { Backend } from './storage/backend.ts';
-import { openBackend } from './storage/open-backend.ts';
-import { listClaims } from './system/claims.ts';
+import { WORKER_ROLES, type WorkerRole } from './contract/queues.ts';
 import { type Hook, openHooks } from './system/config/hooks.ts';
 import { loadConfig, type LoadedConfig } from './system/config/load.ts';
-import { parseTimetable } from './system/config/timetable.ts';
 import { temporalSettings, unreachable } from './system/config/temporal.ts';
-import type { HostState } from './system/host-state.ts';
 import type { Log } from './system/log.ts';
+import { openControl } from './worker/control.ts';
+import type { Duty, WorkerContext } from './worker/duty.ts';
 import { scheduleLeaks } from './worker/leak-schedule.ts';
 import { createLog, installRuntime } from './worker/logger.ts';
 import { assertServable, showMetrics } from './worker/metrics.ts';
+import { openMover } from './worker/mover.ts';
 import { watchReleases } from './worker/release-watch.ts';
-import { createWorkers, runWorkers } from './worker/serve.ts';
-import { takeOver, watchEpoch } from './worker/takeover.ts';
+import { runWorkers } from './worker/serve.ts';
+import { watchEpoch } from './worker/takeover.ts';
 
-/** The limits of backends, of those that have one. */
-function lanesOf({ backends }: LoadedConfig): Record<string, number> {
-  const limits = Object.entries(backends).map(([name, { lanes }]) => [name, lanes] as const);
-  return Object.fromEntries(limits.flatMap(([name, l]) => (l === undefined ? [] : [[name, l]])));
-}
+/** What it ends with, beside 0 and 1; `dray worker` passes it on. */
+const EXIT = { temporalUnreachable: 5, superseded: 9 } as const;
 
-function hostContext(config: LoadedConfig, state: HostState, log: Log): HostContext {
-  const initiator = config.iscsi.initiator ?? defaultInitiator(config.host);
-  const connectors = openConnectors({
-    epoch: state.epoch,
-    initiator,
-    attachmentsDir: state.dirs.attachments,
-  });
-  const { bytesPerSecond, timetable, ionice } = config.copy;
-  const lanes = { lanes: config.copy.lanes, lanesOf: lanesOf(config) };
-  return {
-    state,
-    connectors,
-    encryptor: noEncryptor(),
-    properties: () => connectorProperties(config.host, connectors, initiator),
-    copy: {
-      ...lanes,
-      ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
-      ...(timetable === undefined ? {} : { timetable: parseTimetable(timetable) }),
-      ...(ionice === undefined ? {} : { ionice }),
-    },
-    laneBudget: new LaneBudget(lanes),
+/** Serves what the duties have opened, until all of it has ended. */
+async function runDuties(duties: readonly Duty[], context: WorkerContext): Promise<void> {
+  const { client, config, log } = context;
+  const workers = (await Promise.all(duties.map((duty) => duty.createWorkers()))).flat();
+  const stopWatching = watchReleases({
+    client,
+    limits: config.limits,
     log,
-  };
-}
-
-/** The backends of which this host is the one that serves them; not opened yet. */
-function ownBackends(config: LoadedConfig, state: HostState, log: Log): Backend[] {
-  const { hostId, epoch, dirs } = state;
-  const context = { hostId, epoch, keys: dirs.keys, stateRoot: dirs.root, log };
-  return Object.entries(config.backends)
-    .filter(([, backend]) => (backend.host ?? config.host) === hostId)
-    .map(([name, backend]) => openBackend(name, backend, context));
-}
-
-/** Everything of which this worker is the one that serves it. */
-function ownPlaces(state: HostState, backends: Backend[]): string[] {
-  return [hostQueue(state.hostId), ...backends.map(({ facts }) => backendQueue(facts.name))];
-}
-
-/** What this host and its backends have written down; one that cannot be read hides no other. */
-async function writtenDown(state: HostState, backends: Backend[], log: Log): Promise<Attachment[]> {
-  const unreadable =
-    (what: string) =>
-    (error: unknown): Attachment[] => {
-      log.error('what is held cannot be read', { what, error });
-      return [];
-    };
-  const claims = listClaims(state.dirs.claims, (file, error) => unreadable(file)(error));
-  const reservations = backends.map((backend) =>
-    backend.listReservations().catch(unreadable(backend.facts.name)),
-  );
-  return [
-    ...(await claims).map((claim) => claim.attachment),
-    ...(await Promise.all(reservations)).flat(),
-  ];
-}
-
-/** Runs the workers of this host, with the backends that it serves, until all of them have ended. */
-async function runHost(
-  connections: { connection: NativeConnection; client: Client },
-  config: LoadedConfig,
-  hooks: readonly Hook[],
-  log: Log,
-): Promise<void> {
-  const { connection, client } = connections;
-  const { namespace } = client.options;
-  const state = await takeOver(config, log);
-  const backends: Backend[] = [];
-  try {
-    for (const backend of ownBackends(config, state, log)) {
-      await backend.open();
-      backends.push(backend);
-    }
-    const host = hostContext(config, state, log);
-    const { limits } = config;
-    const workers = await createWorkers(connection, namespace, host, backends, config.copy.slots, {
-      client,
-      limits,
-      hooks,
-    });
-    const stopWatching = watchReleases({
-      client,
-      limits,
-      log,
-      listAttachments: () => writtenDown(state, backends, log),
-    });
-    const stopShowing = showMetrics(client, config, log);
-    const epochWatch = watchEpoch(state, () => {
+    listAttachments: async () =>
+      (await Promise.all(duties.map((duty) => duty.listAttachments()))).flat(),
+  });
+  const stopShowing = showMetrics(client, config, log);
+  const epochWatches = duties.map(({ state }) =>
+    watchEpoch(state, () => {
       // Nothing of this process may go on: the newer worker has fenced what it started.
       log.error('another worker has taken over this host id; ending', { code: 'WorkerSuperseded' });
-      process.exit(1);
-    });
-    const queues = workers.map((worker) => worker.options.taskQueue);
-    log.info('worker ready', { epoch: state.epoch.number, queues });
-    const running = runWorkers(workers);
-    // Nobody waits for it, but the connection stays open for it.
-    const scheduled = scheduleLeaks(client, ownPlaces(state, backends), config, log);
-    try {
-      await running;
-    } finally {
-      clearInterval(epochWatch);
-      stopShowing();
-      await stopWatching();
-      await scheduled;
-    }
+      process.exit(EXIT.superseded);
+    }),
+  );
+  const queues = workers.map((worker) => worker.options.taskQueue);
+  log.info('worker ready', { epochs: duties.map(({ state }) => state.epoch.number), queues });
+  const running = runWorkers(workers);
+  // Nobody waits for it, but the connection stays open for it.
+  const scheduled = scheduleLeaks(
+    client,
+    duties.flatMap(({ places }) => places),
+    config,
+    log,
+  );
+  try {
+    await running;
   } finally {
-    const closed = await Promise.allSettled(backends.map((backend) => backend.close()));
-    for (const end of closed) {
-      if (end.status === 'rejected') log.error('a backend was not closed', { error: end.reason });
-    }
+    for (const stop of [...epochWatches, stopShowing]) stop();
+    await stopWatching();
+    await scheduled;
   }
-  log.info('worker ended', { epoch: state.epoch.number });
 }
 
-async function serve(config: LoadedConfig, log: Log): Promise<void> {
-  const hooks = await openHooks(config);
+/** Runs the workers of this host in these roles until all of them have ended. */
+async function runHost(
+  roles: readonly WorkerRole[],
+  context: WorkerContext,
+  hooks: readonly Hook[],
+): Promise<void> {
+  const duties: Duty[] = [];
+  try {
+    for (const role of roles) {
+      duties.push(await (role === 'mover' ? openMover(context) : openControl(context, hooks)));
+    }
+    await runDuties(duties, context);
+  } finally {
+    for (const duty of duties) await duty.close();
+  }
+  context.log.info('worker ended');
+}
+
+async function serve(roles: readonly WorkerRole[], config: LoadedConfig, log: Log): Promise<void> {
+  const hooks = roles.includes('control') ? await openHooks(config) : [];
   await assertServable(config.metrics);
   installRuntime(log, config.metrics);
   const { connection: options, namespace } = temporalSettings(config);
@@ -158,13 +86,19 @@ async function serve(config: LoadedConfig, log: Log): Promise<void> {
   const clientConnection = await Connection.connect(options);
   log.info('connected', { address: options.address, namespace });
   const client = new Client({ connection: clientConnection, namespace });
-  await runHost({ connection, client }, config, hooks, log);
+  await runHost(roles, { connection, client, config, log }, hooks);
   await clientConnection.close();
   await connection.close();
 }
 
-const configFlag = process.argv.indexOf('--config');
-const config = loadConfig(configFlag < 0 ? undefined : process.argv[configFlag + 1]);
+function flag(name: string): string | undefined {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+const config = loadConfig(flag('--config'));
+const asked = flag('--role');
+const roles = WORKER_ROLES.filter((role) => asked === undefined || asked === role);
 const log = createLog(config.log, config.host);
 // The SDK stops listening once it has begun to shut down, and execa's clean-up, finding nobody else,
 // would then end this process at once: no step would be handed back.
@@ -172,10 +106,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => log.info('ending in order', { signal }));
 }
 try {
-  await serve(config, log);
+  await serve(roles, config, log);
 } catch (error) {
   const known = error instanceof DrayError;
   log.error((error as Error).message, known ? { code: error.code, do: error.whatToDo } : { error });
   // Open connections would keep it alive, and a connection whose Worker never ran cannot be closed.
-  process.exit(known && error.code === 'TemporalUnreachable' ? 5 : 1);
+  process.exit(known && error.code === 'TemporalUnreachable' ? EXIT.temporalUnreachable : 1);
 }

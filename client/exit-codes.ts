@@ -14,6 +14,8 @@ export const EXIT = {
   different: 7,
   /** Of `dray leaks`: orphans that nothing takes back, or something that nobody can tell. */
   leaks: 8,
+  /** Of `dray worker`: nothing of it may go on beside the one that runs now. */
+  superseded: 9,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -29,6 +31,7 @@ export const EXIT_MEANINGS: Record<ExitCode, string> = {
   [EXIT.unreadable]: 'done but for what could not be read of the source',
   [EXIT.different]: 'the volumes differ',
   [EXIT.leaks]: 'there are orphans that no release takes back, or what nobody can tell',
+  [EXIT.superseded]: 'another worker has taken over this host',
 };
 
 /** Whoever asked for what cannot be gets 2, also when only the worker could find it out. */

@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { execa } from 'execa';
 import { constants } from 'node:os';
+import { WORKER_ROLES } from '../contract/queues.ts';
 import { EXIT } from './exit-codes.ts';
 import { perform } from './command.ts';
 import { nodeProgram } from './node-program.ts';
@@ -12,8 +13,14 @@ export function addWorkerCommand(program: Command): void {
   program
     .command('worker')
     .description('run the worker of this host until SIGTERM')
+    .addOption(
+      new Option(
+        '--role <role>',
+        'control: workflows and the backends of this host; mover: attaching and copying here (default: both)',
+      ).choices(WORKER_ROLES),
+    )
     .action(
-      perform(async ({ config }) => {
+      perform<{ role?: string }>(async ({ config }, { role }) => {
         // Its own session: a Ctrl-C reaches it once, passed on from here. Should this process be
         // killed, the worker gets SIGTERM and ends in order.
         const worker = execa(
@@ -21,6 +28,7 @@ export function addWorkerCommand(program: Command): void {
           [
             ...['--pdeathsig', 'TERM', process.execPath],
             ...nodeProgram('../worker', import.meta.url),
+            ...(role === undefined ? [] : ['--role', role]),
           ],
           {
             reject: false,

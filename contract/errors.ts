@@ -187,12 +187,12 @@ export const catalogue = {
   UnknownHost: {
     class: 'user',
     sentence: 'no worker serves a host called "{host}"',
-    whatToDo: 'Start `dray worker` there, or name another host with --host.',
+    whatToDo: 'Start `dray worker --role mover` there, or name another host with --host.',
   },
   NoWorker: {
     class: 'operator',
     sentence: 'no worker answers on queue {queue}',
-    whatToDo: 'Start `dray worker`, then repeat the command.',
+    whatToDo: 'Start `dray worker --role control`, then repeat the command.',
   },
   Terminated: {
     class: 'operator',
@@ -237,7 +237,8 @@ export const catalogue = {
   HostGone: {
     class: 'operator',
     sentence: 'no worker answered on {queue}',
-    whatToDo: 'Start `dray worker` there, then decide `retry`.',
+    whatToDo:
+      'Start `dray worker` there: for `host/…` of role mover, else of role control; then decide `retry`.',
   },
   StepTimedOut: {
     class: 'retry',

@@ -17,9 +17,12 @@ export function releaseWorkflowId(attachmentId: string): string {
   return `release/${attachmentId}`;
 }
 
-/** The schedule by which a host's worker has leaks looked for; what it starts begins so as well. */
-export function leakScheduleId(hostId: string): string {
-  return `leaks/${hostId}`;
+/**
+ * The schedule by which a host's worker has leaks looked for; what it starts begins so as well. A
+ * worker that only drives backends has one of its own, beside that of the mover.
+ */
+export function leakScheduleId(hostId: string, attaches: boolean): string {
+  return attaches ? `leaks/${hostId}` : `leaks/${hostId}/control`;
 }
 
 /** The workflow that calls webhooks for one event of a run. */

@@ -15,3 +15,13 @@ export function hostQueue(hostId: string): string {
 export function copyQueue(hostId: string): string {
   return `host/${hostId}/copy`;
 }
+
+/** What a worker serves. `control`: workflows and its backends; `mover`: attaching and copying. */
+export const WORKER_ROLES = ['mover', 'control'] as const;
+export type WorkerRole = (typeof WORKER_ROLES)[number];
+
+/** The command that starts a worker which serves the queue. */
+export function workerCommand(queue: string): string {
+  const role: WorkerRole = queue.startsWith(hostQueue('')) ? 'mover' : 'control';
+  return `dray worker --role ${role}`;
+}

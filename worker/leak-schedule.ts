@@ -6,7 +6,7 @@ import {
 } from '@temporalio/client';
 import { leakScheduleId } from '../contract/ids.ts';
 import type { FindLeaksInput } from '../contract/leaks.ts';
-import { WORKFLOW_QUEUE } from '../contract/queues.ts';
+import { hostQueue, WORKFLOW_QUEUE } from '../contract/queues.ts';
 import { WORKFLOWS } from '../contract/workflows.ts';
 import type { Config } from '../system/config/schema.ts';
 import type { Log } from '../system/log.ts';
@@ -17,15 +17,16 @@ const CATCH_UP = '1 minute';
 function scheduleOf(places: string[], { host, leaks }: Pick<Config, 'host' | 'leaks'>) {
   const everyMs = leaks.everySeconds * 1000;
   const input: FindLeaksInput = { places, release: 'undecided', scheduled: true };
+  const id = leakScheduleId(host, places.includes(hostQueue(host)));
   return {
-    scheduleId: leakScheduleId(host),
+    scheduleId: id,
     // The hosts of a fleet do not all look in the same instant.
     spec: { intervals: [{ every: everyMs }], jitter: everyMs / 10 },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
     action: {
       type: 'startWorkflow',
       workflowType: WORKFLOWS.findLeaks,
-      workflowId: leakScheduleId(host),
+      workflowId: id,
       taskQueue: WORKFLOW_QUEUE,
       args: [input],
       staticSummary: `look for leaks on ${places.join(', ')} and release orphans`,
@@ -51,6 +52,7 @@ export async function scheduleLeaks(
   config: Pick<Config, 'host' | 'leaks'>,
   log: Pick<Log, 'warn'>,
 ): Promise<void> {
+  if (places.length === 0) return;
   const wanted = scheduleOf(places, config);
   try {
     await client.schedule.create({ ...wanted, state: { triggerImmediately: true } });

@@ -1,16 +1,13 @@
-import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createBackendActivities } from '../activities/backend.ts';
-import type { HostContext } from '../activities/context.ts';
-import { createCopyActivities } from '../activities/copy.ts';
 import { createHookActivities } from '../activities/hooks.ts';
-import { createHostActivities } from '../activities/host.ts';
 import { stepInterceptor } from '../activities/interceptor.ts';
 import { createLeaksActivities, type LeaksContext } from '../activities/leaks.ts';
-import { backendQueue, copyQueue, hostQueue, WORKFLOW_QUEUE } from '../contract/queues.ts';
-import type { Backend } from '../storage/backend.ts';
+import { WORKFLOW_QUEUE } from '../contract/queues.ts';
 import type { Hook } from '../system/config/hooks.ts';
+import type { HostState } from '../system/host-state.ts';
+import type { WorkerContext } from './duty.ts';
 
 /** Cancel and progress reach and leave a step within this time. */
 const HEARTBEAT_THROTTLE = '2 seconds';
@@ -28,44 +25,46 @@ function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath
   return { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) };
 }
 
-/** One Worker a queue, so that each has slots of its own and a detach never waits for a copy. */
-export async function createWorkers(
-  connection: NativeConnection,
-  namespace: string,
-  host: HostContext,
-  backends: Backend[],
-  copySlots: number,
-  dray: LeaksContext & { hooks: readonly Hook[] },
-): Promise<Worker[]> {
-  const { hostId, epoch, dirs } = host.state;
-  const common = {
+function optionsOf({ connection, client }: WorkerContext, { hostId, epoch }: HostState) {
+  return {
     connection,
-    namespace,
+    namespace: client.options.namespace,
     identity: `${hostId}#${epoch.number}`,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     shutdownForceTime: SHUTDOWN_FORCE,
     interceptors: { activity: [(context) => ({ inbound: stepInterceptor(context, epoch) })] },
   } satisfies Partial<WorkerOptions>;
-  const steps = (taskQueue: string, activities: object, slots = CONTROL_SLOTS): Promise<Worker> =>
-    Worker.create({ ...common, taskQueue, activities, maxConcurrentActivityTaskExecutions: slots });
+}
 
-  return Promise.all([
-    Worker.create({
-      ...common,
-      ...workflowSource(),
-      taskQueue: WORKFLOW_QUEUE,
-      activities: { ...createLeaksActivities(dray), ...createHookActivities(dray.hooks) },
-      stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-    }),
-    steps(hostQueue(hostId), createHostActivities(host)),
-    steps(copyQueue(hostId), createCopyActivities(host), copySlots),
-    ...backends.map((backend) =>
-      steps(
-        backendQueue(backend.facts.name),
-        createBackendActivities({ backend, keys: dirs.keys }),
-      ),
-    ),
-  ]);
+/** Each queue has slots of its own, so that a detach never waits for a copy. */
+export function serveSteps(
+  context: WorkerContext,
+  state: HostState,
+  taskQueue: string,
+  activities: object,
+  slots = CONTROL_SLOTS,
+): Promise<Worker> {
+  const maxConcurrentActivityTaskExecutions = slots;
+  return Worker.create({
+    ...optionsOf(context, state),
+    taskQueue,
+    activities,
+    maxConcurrentActivityTaskExecutions,
+  });
+}
+
+export function serveWorkflows(
+  context: WorkerContext,
+  state: HostState,
+  dray: LeaksContext & { hooks: readonly Hook[] },
+): Promise<Worker> {
+  return Worker.create({
+    ...optionsOf(context, state),
+    ...workflowSource(),
+    taskQueue: WORKFLOW_QUEUE,
+    activities: { ...createLeaksActivities(dray), ...createHookActivities(dray.hooks) },
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { decideCommand } from '../../contract/commands.ts';
+import { workerCommand } from '../../contract/queues.ts';
 import type { Wait } from '../temporal/waits.ts';
 
 /**
@@ -18,7 +19,7 @@ export function nextOf(workflowId: string, wait: Wait, temporal: string): string
     case 'paused':
       return [`dray resume ${workflowId}`];
     case 'worker':
-      return ['dray worker'];
+      return [workerCommand(wait.queue)];
     case 'stalled':
       return [`dray watch ${workflowId}`, `dray cancel ${workflowId}`];
     case 'retry':

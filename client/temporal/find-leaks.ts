@@ -6,15 +6,23 @@ import { backendQueue, hostQueue, WORKFLOW_QUEUE } from '../../contract/queues.t
 import { parseVolume } from '../../contract/volume.ts';
 import { WORKFLOWS } from '../../contract/workflows.ts';
 import type { Config } from '../../system/config/schema.ts';
+import { controlOnlyHosts } from './control-only.ts';
 import { assertKnownHost } from './preconditions.ts';
 import { isServed } from './pollers.ts';
 import { withClient } from './with-client.ts';
 import { viewOf } from './workflow-view.ts';
 
-/** What the configuration names. */
-function configured({ host, backends }: Config): string[] {
+/** What the configuration names; of hosts that only drive backends, the one that is asked for. */
+async function configured(
+  client: Client,
+  config: Config,
+  asked: string | undefined,
+): Promise<string[]> {
+  const { host, backends } = config;
+  const controlOnly = await controlOnlyHosts(client, config);
   const hosts = [host, ...Object.values(backends).flatMap((backend) => backend.host ?? [])];
-  return [...hosts.map(hostQueue), ...Object.keys(backends).map(backendQueue)];
+  const movers = hosts.filter((name) => name === asked || !controlOnly.has(name));
+  return [...movers.map(hostQueue), ...Object.keys(backends).map(backendQueue)];
 }
 
 /** What open workflows are at work on. */
@@ -42,7 +50,8 @@ export async function findLeaks(
   release: FindLeaksInput['release'],
 ): Promise<Leaks> {
   return withClient(config, async (client) => {
-    const known = [...new Set([...configured(config), ...(await atWork(client))])];
+    const named = [...(await configured(client, config, host)), ...(await atWork(client))];
+    const known = [...new Set(named)];
     if (host !== undefined && !known.includes(hostQueue(host))) {
       await assertKnownHost(client, config, host);
       known.push(hostQueue(host));

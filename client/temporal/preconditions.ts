@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { DrayError } from '../../contract/errors.ts';
-import { backendQueue, hostQueue } from '../../contract/queues.ts';
+import { backendQueue, hostQueue, workerCommand } from '../../contract/queues.ts';
 import type { VolumeRef } from '../../contract/volume.ts';
 import type { Config } from '../../system/config/schema.ts';
 import { note } from '../command.ts';
@@ -49,5 +49,7 @@ export async function assertKnown(
     if (!(await assertKnownBackend(client, config, name))) waits.push(backendQueue(name));
   }
   if (!(await assertKnownHost(client, config, host))) waits.push(hostQueue(host));
-  for (const queue of waits) note(`no worker answers on ${queue} yet: start \`dray worker\``);
+  for (const queue of waits) {
+    note(`no worker answers on ${queue} yet: start \`${workerCommand(queue)}\``);
+  }
 }

@@ -189,7 +189,11 @@ it('open copies that cannot be listed hide no place of the settings', async () =
   const { DRAY_CONFIG } = await configure({ nas: { type: 'file', root: '/nas', host: 'filer' } });
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection, namespace: 'not-there' });
-  const { hosts, backends, findings } = await knownPlaces(client, loadConfig(DRAY_CONFIG));
+  const { hosts, backends, findings } = await knownPlaces(
+    client,
+    loadConfig(DRAY_CONFIG),
+    undefined,
+  );
   await connection.close();
   expect(hosts.map(({ host }) => host)).toEqual(['filer', 'mover']);
   expect(backends).toEqual(['nas']);
@@ -234,9 +238,14 @@ it('names each of twelve planted faults, changes nothing, and what it says mends
       'host filer',
       'host.worker',
       /no worker answers on queue host\/filer; start one on host filer/,
-      /^dray worker$/,
+      /^dray worker --role mover$/,
     ],
-    ['backend nas', 'backend.worker', /queue backend\/nas; .* on host filer/, /^dray worker$/],
+    [
+      'backend nas',
+      'backend.worker',
+      /queue backend\/nas; .* on host filer/,
+      /^dray worker --role control$/,
+    ],
     ['host mover', 'host.clock', /at least 3[56]\d\d\.\d s ahead of Temporal's/, /timedatectl/],
     ['host mover', 'host.tools', /program dd is not installed/, /apt-get install coreutils/],
     ['host mover', 'host.iscsi', /iscsi-inq is not installed/, /apt-get install libiscsi-bin/],
@@ -277,7 +286,7 @@ it('names each of twelve planted faults, changes nothing, and what it says mends
   const text = (await dray(['doctor', '--host', 'mover', 'nowhere'], sound)).stdout;
   expect(text).toMatch(/^temporal\n {2}✓ Temporal .* answers at/);
   expect(text).toContain(
-    '✗ no worker answers on queue host/nowhere; start one on host nowhere\n      dray worker\n',
+    '✗ no worker answers on queue host/nowhere; start one on host nowhere\n      dray worker --role mover\n',
   );
   expect(text).toMatch(/\n1 wrong, 0 warnings, \d+ well/);
 });

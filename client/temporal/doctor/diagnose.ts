@@ -1,17 +1,18 @@
 import type { Client } from '@temporalio/client';
 import { DrayError } from '../../../contract/errors.ts';
 import { type Examination, failed, type Place, wrong } from '../../../contract/examination.ts';
-import { WORKFLOW_QUEUE } from '../../../contract/queues.ts';
+import { WORKFLOW_QUEUE, workerCommand } from '../../../contract/queues.ts';
 import { examineKeys } from '../../../system/config/examine-keys.ts';
 import { examineState } from '../../../system/config/examine-state.ts';
 import { keysDirectory } from '../../../system/config/keys.ts';
 import type { Config } from '../../../system/config/schema.ts';
+import { controlOnlyHosts } from '../control-only.ts';
 import { withClient } from '../with-client.ts';
 import { examine } from './examine.ts';
 import { knownPlaces } from './known.ts';
 import { placesOf } from './places.ts';
 import { examineQueue, type QueueToExamine } from './queues.ts';
-import { hasWorker, servedBackend, servedHost } from './served.ts';
+import { asControlOnly, hasWorker, servedBackend, servedHost } from './served.ts';
 import { examineServer } from './server.ts';
 
 const WORKFLOWS_RUN: QueueToExamine = {
@@ -25,7 +26,7 @@ const NOT_RUN = wrong(
   WORKFLOWS_RUN.check,
   `no worker of this version runs the workflows of queue ${WORKFLOW_QUEUE}; start one on any ` +
     'host, and those of an older version anew',
-  'dray worker',
+  workerCommand(WORKFLOW_QUEUE),
 );
 const NO_ANSWERS: Examination = { hosts: [], backends: [] };
 
@@ -48,7 +49,15 @@ async function examineAll(
     return [{ place: 'temporal', findings: server }, await examineThisMachine(config)];
   }
   const known = await knownPlaces(client, config, asked);
-  const hosts = await Promise.all(known.hosts.map((host) => servedHost(client, host)));
+  // Where it cannot be asked, the looks below say so.
+  const controlOnly = await controlOnlyHosts(client, config).catch(() => new Set<string>());
+  const hosts = await Promise.all(
+    known.hosts.map(async (host) => {
+      const served = await servedHost(client, host);
+      const isExcused = controlOnly.has(host.host) && !known.movers.has(host.host);
+      return isExcused ? asControlOnly(served) : served;
+    }),
+  );
   const backends = await Promise.all(
     known.backends.map((backend) => servedBackend(client, config, backend)),
   );

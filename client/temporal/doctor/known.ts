@@ -16,8 +16,15 @@ const PROTOCOLS: Record<BackendConfig['type'], Protocol> = {
 
 const CHECK = 'temporal.copies';
 
-/** Hosts and backends that have to work; `findings`: whether open copies could be listed. */
-export type KnownPlaces = { hosts: HostToExamine[]; backends: string[]; findings: Finding[] };
+export type KnownPlaces = {
+  /** Hosts and backends that have to work. */
+  hosts: HostToExamine[];
+  backends: string[];
+  /** Of the hosts those that a person or an open copy names as movers. */
+  movers: Set<string>;
+  /** Whether open copies could be listed. */
+  findings: Finding[];
+};
 
 const isSealed = (protocol: Protocol): boolean => protocol !== 'local';
 
@@ -28,7 +35,7 @@ const isSealed = (protocol: Protocol): boolean => protocol !== 'local';
 export async function knownPlaces(
   client: Client,
   config: Config,
-  asked: readonly string[] = [config.host],
+  asked: readonly string[] | undefined,
 ): Promise<KnownPlaces> {
   const runs: WorkflowView[] = [];
   const findings = await look(CHECK, async () => {
@@ -42,7 +49,8 @@ export async function knownPlaces(
     const seals = isSealed(PROTOCOLS[type]) || hosts.get(host)?.seals === true;
     hosts.set(host, { host, connects: [], seals });
   }
-  for (const host of [...asked, ...runs.map((run) => run.host).filter(Boolean)]) {
+  const movers = new Set([...(asked ?? []), ...runs.map((run) => run.host).filter(Boolean)]);
+  for (const host of asked === undefined ? [config.host, ...movers] : movers) {
     const seals = protocols.some(isSealed) || hosts.get(host)?.seals === true;
     hosts.set(host, { host, connects: protocols, seals });
   }
@@ -51,5 +59,5 @@ export async function knownPlaces(
     ...configured.map(([name]) => name),
     ...used.flatMap((volume) => parseVolume(volume)?.backend ?? []),
   ];
-  return { hosts: [...hosts.values()], backends: [...new Set(backends)], findings };
+  return { hosts: [...hosts.values()], backends: [...new Set(backends)], movers, findings };
 }

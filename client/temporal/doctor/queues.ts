@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { describeError } from '../../../contract/errors.ts';
 import { type Finding, well, wrong } from '../../../contract/examination.ts';
+import { workerCommand } from '../../../contract/queues.ts';
 import { servedBy } from '../pollers.ts';
 import { look } from './look.ts';
 
@@ -20,6 +21,6 @@ export async function examineQueue(client: Client, asked: QueueToExamine): Promi
     const worker = await servedBy(client, queue, kind);
     if (worker !== undefined) return well(check, `worker ${worker} asks for work on ${queue}`);
     const { message } = describeError('NoWorker', { queue });
-    return wrong(check, `${message}; start one on ${where}`, 'dray worker');
+    return wrong(check, `${message}; start one on ${where}`, workerCommand(queue));
   });
 }

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { Finding, HostToExamine } from '../../../contract/examination.ts';
+import { type Finding, type HostToExamine, warning } from '../../../contract/examination.ts';
 import { backendQueue, hostQueue } from '../../../contract/queues.ts';
 import type { Config } from '../../../system/config/schema.ts';
 import { examineQueue } from './queues.ts';
@@ -24,6 +24,16 @@ export async function servedHost(client: Client, known: HostToExamine): Promise<
     where: `host ${host}`,
   });
   return { ...known, queues };
+}
+
+/** It drives backends alone: that nobody attaches volumes there is worth a word and no fault. */
+export function asControlOnly(served: ServedHost): ServedHost {
+  const queues = served.queues.map(({ state, check, sentence, mend = '' }) =>
+    state === 'wrong'
+      ? warning(check, `${sentence}, if copies are to run there`, mend)
+      : { state, check, sentence },
+  );
+  return { ...served, queues };
 }
 
 export async function servedBackend(

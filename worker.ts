@@ -1,10 +1,9 @@
-import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
-import { DrayError } from './contract/errors.ts';
+import { DrayError, isWithoutTemporal } from './contract/errors.ts';
 import { WORKER_ROLES, type WorkerRole } from './contract/queues.ts';
 import { type Hook, openHooks } from './system/config/hooks.ts';
 import { loadConfig, type LoadedConfig } from './system/config/load.ts';
-import { temporalSettings, unreachable } from './system/config/temporal.ts';
+import { connectClient, temporalSettings, unreachable } from './system/config/temporal.ts';
 import type { Log } from './system/log.ts';
 import { openControl } from './worker/control.ts';
 import type { Duty, WorkerContext } from './worker/duty.ts';
@@ -18,6 +17,8 @@ import { watchEpoch } from './worker/takeover.ts';
 
 /** What it ends with, beside 0 and 1; `dray worker` passes it on. */
 const EXIT = { temporalUnreachable: 5, superseded: 9 } as const;
+/** Longer than a person at a terminal would wait. */
+const CONNECT_MILLISECONDS = 5_000;
 
 /** Serves what the duties have opened, until all of it has ended. */
 async function runDuties(duties: readonly Duty[], context: WorkerContext): Promise<void> {
@@ -80,14 +81,14 @@ async function serve(roles: readonly WorkerRole[], config: LoadedConfig, log: Lo
   await assertServable(config.metrics);
   installRuntime(log, config.metrics);
   const { connection: options, namespace } = temporalSettings(config);
+  // First: it can tell best why there is no connection.
+  const client = await connectClient(config, CONNECT_MILLISECONDS);
   const connection = await NativeConnection.connect(options).catch((error: unknown) => {
     throw unreachable(options.address, error);
   });
-  const clientConnection = await Connection.connect(options);
   log.info('connected', { address: options.address, namespace });
-  const client = new Client({ connection: clientConnection, namespace });
   await runHost(roles, { connection, client, config, log }, hooks);
-  await clientConnection.close();
+  await client.connection.close();
   await connection.close();
 }
 
@@ -111,5 +112,5 @@ try {
   const known = error instanceof DrayError;
   log.error((error as Error).message, known ? { code: error.code, do: error.whatToDo } : { error });
   // Open connections would keep it alive, and a connection whose Worker never ran cannot be closed.
-  process.exit(known && error.code === 'TemporalUnreachable' ? EXIT.temporalUnreachable : 1);
+  process.exit(known && isWithoutTemporal(error.code) ? EXIT.temporalUnreachable : 1);
 }

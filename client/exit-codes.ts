@@ -1,4 +1,4 @@
-import type { ErrorDescription } from '../contract/errors.ts';
+import { type ErrorDescription, isWithoutTemporal } from '../contract/errors.ts';
 
 /** What `dray` ends with; stable, for scripts. */
 export const EXIT = {
@@ -37,6 +37,6 @@ export const EXIT_MEANINGS: Record<ExitCode, string> = {
 /** Whoever asked for what cannot be gets 2, also when only the worker could find it out. */
 export function exitCodeOf(error: Pick<ErrorDescription, 'code' | 'class'>): ExitCode {
   if (error.code === 'Cancelled') return EXIT.cancelled;
-  if (error.code === 'TemporalUnreachable') return EXIT.temporalUnreachable;
+  if (isWithoutTemporal(error.code)) return EXIT.temporalUnreachable;
   return error.class === 'user' ? EXIT.usage : EXIT.failed;
 }

@@ -36,6 +36,8 @@ function fromApplication(failure: Failure): ErrorDescription {
 
 /** gRPC status codes of a server that is away: DEADLINE_EXCEEDED and UNAVAILABLE. */
 const AWAY = new Set([4, 14]);
+/** PERMISSION_DENIED and UNAUTHENTICATED: a key that was taken back meanwhile, for example. */
+const DENIED = new Set([7, 16]);
 
 /** Any error as an entry of the catalogue: thrown here, by a workflow, or by Temporal itself. */
 export function describeFailure(error: unknown): ErrorDescription {
@@ -45,11 +47,11 @@ export function describeFailure(error: unknown): ErrorDescription {
     if (failure.name === 'ApplicationFailure') return fromApplication(failure);
     if (failure.name === 'CancelledFailure') return describeError('Cancelled', {});
     if (failure.name === 'TerminatedFailure') return describeError('Terminated', {});
-    if ('code' in failure && AWAY.has(failure.code as number)) {
-      return describeError('TemporalUnreachable', {
-        address: 'its address',
-        because: failure.message,
-      });
+    if ('code' in failure) {
+      const params = { address: 'its address', because: failure.message };
+      const code = failure.code as number;
+      if (AWAY.has(code)) return describeError('TemporalUnreachable', params);
+      if (DENIED.has(code)) return describeError('TemporalDenied', params);
     }
   }
   const because = chain[0]?.message ?? String(error);

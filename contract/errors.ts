@@ -148,6 +148,16 @@ export const catalogue = {
     sentence: 'Temporal does not answer at {address}: {because}',
     whatToDo: 'Start it with `dray server`, or name another address in the configuration.',
   },
+  TemporalUntrusted: {
+    class: 'operator',
+    sentence: 'no TLS connection with Temporal at {address}: {because}',
+    whatToDo: 'Mend the named setting of the profile in force; docs/deployment.md has them all.',
+  },
+  TemporalDenied: {
+    class: 'operator',
+    sentence: 'Temporal at {address} lets this client do nothing: {because}',
+    whatToDo: 'Check the API key of the profile in force, and what it may do in the namespace.',
+  },
   TemporalSilent: {
     class: 'retry',
     sentence: 'Temporal did not answer a step that asked it: {because}',
@@ -510,6 +520,11 @@ export const catalogue = {
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof catalogue;
+
+/** Whether nothing can be done for want of Temporal: it is not there, or not for this client. */
+export function isWithoutTemporal(code: string): boolean {
+  return ['TemporalUnreachable', 'TemporalUntrusted', 'TemporalDenied'].includes(code);
+}
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}`
   ? P | Placeholders<Rest>

@@ -13,6 +13,11 @@ const PACKAGES = [
   'nbdkit',
   'libnbd-bin',
   'python3-pip',
+  // For the units, which run under a systemd of the test's own.
+  'systemd',
+  // Ends TLS before Temporal.
+  'haproxy',
+  'openssl',
   'chromium',
   'fonts-dejavu-core',
   // For promtool, which checks the alert rules.
@@ -40,7 +45,7 @@ export async function installPackages(): Promise<void> {
   console.error(`installing ${missing.join(' ')}`);
   const options = { stdio: 'inherit', env: { DEBIAN_FRONTEND: 'noninteractive' } } as const;
   await execa('apt-get', ['update', '-q'], options);
-  // tgt and prometheus start services of their own, which the tests neither need nor touch.
+  // tgt, haproxy and prometheus start services of their own, which the tests neither need nor touch.
   const install = ['install', '-y', '-q', '--no-install-recommends', ...missing];
   await execa('apt-get', install, options);
 }

@@ -1,8 +1,9 @@
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import { DrayError } from '../../contract/errors.ts';
 import { whyRefused } from './refused.ts';
 import type { Config } from './schema.ts';
+import { tlsTrouble } from './tls-trouble.ts';
 
 /** How long a dead address may go unnoticed: with the start of the program, 3 s. */
 const CONNECT_MILLISECONDS = 2_000;
@@ -19,11 +20,17 @@ export type TemporalSettings = {
   isNamed: boolean;
 };
 
-type EnvConfig = ReturnType<typeof loadClientConnectConfig>;
+type EnvConfig = ReturnType<typeof toClientOptions>;
 
 function loadEnvConfig(profile: string | undefined): EnvConfig {
   try {
-    return loadClientConnectConfig(profile === undefined ? {} : { profile });
+    const found = loadClientConfigProfile(profile === undefined ? {} : { profile });
+    const { clientCert, clientKey } = found.tls ?? {};
+    // The SDK would go on without a certificate.
+    if ((clientCert === undefined) !== (clientKey === undefined)) {
+      throw new Error('tls: client_cert and client_key need each other');
+    }
+    return toClientOptions(found);
   } catch (error) {
     const file = process.env['TEMPORAL_CONFIG_FILE'] ?? "temporal.toml of Temporal's own tools";
     const problems = `profile ${profile ?? 'default'}: ${(error as Error).message}`;
@@ -56,22 +63,43 @@ export function temporalSettings({ temporal }: Config): TemporalSettings {
 
 /**
  * A client with a working connection; end it with `client.connection.close()`.
- * @throws TemporalUnreachable within 3 s, ConfigInvalid
+ * @throws TemporalUnreachable, TemporalUntrusted, TemporalDenied, ConfigInvalid; the first within 3 s
  */
-export async function connectClient(config: Config): Promise<Client> {
+export async function connectClient(
+  config: Config,
+  connectTimeout = CONNECT_MILLISECONDS,
+): Promise<Client> {
   const { connection: options, namespace } = temporalSettings(config);
   const refused = await whyRefused(options.address);
   if (refused !== undefined) {
     throw new DrayError('TemporalUnreachable', { address: options.address, because: refused });
   }
-  const connection = Connection.lazy({ ...options, connectTimeout: CONNECT_MILLISECONDS });
+  let connection: Connection | undefined;
   try {
+    connection = Connection.lazy({ ...options, connectTimeout });
     await connection.ensureConnected();
   } catch (error) {
-    await connection.close();
-    throw unreachable(options.address, error);
+    await connection?.close();
+    throw await whyNoConnection(options, error);
   }
   return new Client({ connection, namespace });
+}
+
+/** gRPC status codes PERMISSION_DENIED and UNAUTHENTICATED. */
+const DENIED = [7, 16];
+
+/** What it failed of, which gRPC tells of keys and not of certificates. */
+async function whyNoConnection(
+  { address, tls }: TemporalSettings['connection'],
+  error: unknown,
+): Promise<DrayError> {
+  const { code, details } = ((error as Error).cause ?? {}) as { code?: number; details?: string };
+  if (code !== undefined && DENIED.includes(code)) {
+    return new DrayError('TemporalDenied', { address, because: details ?? '' }, { cause: error });
+  }
+  const because = await tlsTrouble(address, tls);
+  if (because === undefined) return unreachable(address, error);
+  return new DrayError('TemporalUntrusted', { address, because }, { cause: error });
 }
 
 /** What gRPC says, behind what Temporal's client says of it. */
@@ -80,12 +108,8 @@ export function reasonOf(error: unknown): string {
   return cause instanceof Error ? cause.message : message;
 }
 
-/** The worker's SDK tells errors as Rust writes them down; the last words are what began it. */
-const LAST_WORDS = /^tonic::.*"(\w[^"\\]*)"/s;
-
 /** The catalogue's error for a connection that failed. */
 export function unreachable(address: string, error: unknown): DrayError {
-  const reason = reasonOf(error);
-  const because = LAST_WORDS.exec(reason)?.[1] ?? reason;
+  const because = reasonOf(error);
   return new DrayError('TemporalUnreachable', { address, because }, { cause: error });
 }

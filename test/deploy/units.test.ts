@@ -1,14 +1,5 @@
 import { execa } from 'execa';
-import {
-  copyFile,
-  cp,
-  mkdir,
-  mkdtemp,
-  readFile,
-  realpath,
-  rm,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,7 +175,10 @@ it('a mover that is restarted in mid-copy keeps the device, and tgtd outlives it
   expect(await systemd.property('dray-mover', 'MainPID')).not.toBe(main);
   expect(await systemd.pids('^qemu-storage-daemon')).toEqual(daemons);
   const now = await systemd.pids('lanes/main');
-  expect(copier.filter((pid) => now.includes(pid)), 'copiers of the old worker').toEqual([]);
+  expect(
+    copier.filter((pid) => now.includes(pid)),
+    'copiers of the old worker',
+  ).toEqual([]);
 
   // As a crash, of all that systemd knows as the unit's own process.
   await until('it copies again', async () => (await flushed()) > before);

@@ -2,9 +2,12 @@ import { execa } from 'execa';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectH2, createSecureServer, type ServerHttp2Stream } from 'node:http2';
-import { type AddressInfo, connect } from 'node:net';
+import { writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { createServer, type TLSSocket } from 'node:tls';
+import { whyRefused } from '../../system/config/refused.ts';
+import { until } from './poll.ts';
+import { fixedPort } from './ports.ts';
 
 export type Certified = { cert: string; key: string };
 
@@ -52,40 +55,30 @@ export class Authority {
 
 export type Proxy = { address: string; close: () => Promise<void> };
 
-/** Ends TLS, with a client certificate where an authority for them is named, before a server. */
+/** HAProxy, which ends TLS before a server: with clients that an authority has certified, or all. */
 export async function startTlsProxy(
   target: string,
   server: Certified,
-  clientAuthority?: Authority,
+  clients?: Authority,
 ): Promise<Proxy> {
-  const [host, port] = target.split(':');
-  const proxy = createServer({
-    cert: readFileSync(server.cert),
-    key: readFileSync(server.key),
-    ALPNProtocols: ['h2'],
-    ...(clientAuthority === undefined
-      ? {}
-      : {
-          ca: readFileSync(clientAuthority.certificate),
-          requestCert: true,
-          rejectUnauthorized: true,
-        }),
+  const [pem, file] = [`${server.cert}.with-key`, `${server.cert}.haproxy`];
+  await writeFile(pem, readFileSync(server.cert, 'utf8') + readFileSync(server.key, 'utf8'));
+  const address = `127.0.0.1:${await fixedPort()}`;
+  const verify = clients === undefined ? '' : `ca-file ${clients.certificate} verify required`;
+  const timeouts = 'timeout connect 5s\n timeout client 1h\n timeout server 1h';
+  const listener = `listen temporal\n bind ${address} ssl crt ${pem} alpn h2 ${verify}`;
+  await writeFile(file, `defaults\n mode tcp\n ${timeouts}\n${listener}\n server s ${target}\n`);
+  const words = ['--pdeathsig', 'KILL', 'haproxy', '-db', '-f', file];
+  const proxy = execa('setpriv', words, { reject: false, all: true });
+  await until('haproxy listens', async () => {
+    if (proxy.exitCode !== null) throw new Error((await proxy).all);
+    return (await whyRefused(address)) === undefined;
   });
-  const open = new Set<TLSSocket>();
-  proxy.on('secureConnection', (socket) => {
-    open.add(socket);
-    const behind = connect(Number(port), host);
-    socket.pipe(behind).pipe(socket);
-    socket.on('error', () => behind.destroy()).on('close', () => open.delete(socket));
-    behind.on('error', () => socket.destroy());
-  });
-  await once(proxy.listen(0, '127.0.0.1'), 'listening');
   return {
-    address: `127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    address,
     close: async () => {
-      for (const socket of open) socket.destroy();
-      proxy.close();
-      await once(proxy, 'close');
+      proxy.kill('SIGKILL');
+      await proxy;
     },
   };
 }

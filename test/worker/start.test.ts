@@ -64,7 +64,7 @@ it('a worker whose namespace is not there says so and ends', async () => {
 
 it('a worker without its server says why in plain words, on a terminal to people', async () => {
   const address = `127.0.0.1:${await freePort()}`;
-  const words = `Temporal does not answer at ${address}: Connection refused`;
+  const words = `Temporal does not answer at ${address}: nothing listens there`;
   const [program, ...argv] = await workerArgv({ temporal: { address } });
   const piped = await execa(program, argv, OPTIONS);
   expect(piped.exitCode).toBe(5);

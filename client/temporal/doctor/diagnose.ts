@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { DrayError } from '../../../contract/errors.ts';
+import { DrayError, isWithoutTemporal } from '../../../contract/errors.ts';
 import { type Examination, failed, type Place, wrong } from '../../../contract/examination.ts';
 import { WORKFLOW_QUEUE, workerCommand } from '../../../contract/queues.ts';
 import { examineKeys } from '../../../system/config/examine-keys.ts';
@@ -84,7 +84,7 @@ export async function diagnose(
   try {
     return await withClient(config, (client) => examineAll(client, config, asked));
   } catch (error) {
-    if (!(error instanceof DrayError) || error.code !== 'TemporalUnreachable') throw error;
+    if (!(error instanceof DrayError) || !isWithoutTemporal(error.code)) throw error;
     const findings = [failed('temporal.answer', error)];
     return [{ place: 'temporal', findings }, await examineThisMachine(config)];
   }

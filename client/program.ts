@@ -12,6 +12,7 @@ import { addLeaksCommand } from './leaks.ts';
 import { addListCommand } from './list.ts';
 import { packageFile } from './package-file.ts';
 import { addPauseCommand } from './pause.ts';
+import { addReplayCommand } from './replay.ts';
 import { addReportCommand } from './report.ts';
 import { addResumeCommand } from './resume.ts';
 import { addServerCommand } from './server.ts';
@@ -44,6 +45,7 @@ const commands = [
   addCancelCommand,
   addDecideCommand,
   addLeaksCommand,
+  addReplayCommand,
   addConfigCommand,
 ];
 

@@ -75,7 +75,9 @@ export async function tlsTrouble(
   const where = { host, port: Number(address.slice(colon + 1)), ALPNProtocols: ['h2'] };
   if (!tls) {
     const answer = await handshake({ ...where, rejectUnauthorized: false }, 0);
-    return answer === 'done' ? 'it speaks TLS, and the settings have none (tls)' : undefined;
+    // An alert is TLS as well.
+    const speaksIt = answer === 'done' || /_ALERT_/.test(answer.code ?? '');
+    return speaksIt ? 'it speaks TLS, and the settings have none (tls)' : undefined;
   }
   const { serverNameOverride, serverRootCACertificate, clientCertPair } = tls === true ? {} : tls;
   const options = {

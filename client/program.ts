@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import { addArchiveCommand } from './archive.ts';
 import { addCancelCommand } from './cancel.ts';
 import { addConfigCommand } from './config.ts';
 import { addCopyCommand } from './copy.ts';
@@ -42,6 +43,7 @@ const commands = [
   addPauseCommand,
   addResumeCommand,
   addReportCommand,
+  addArchiveCommand,
   addCancelCommand,
   addDecideCommand,
   addLeaksCommand,

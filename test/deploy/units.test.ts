@@ -27,10 +27,10 @@ let env: Record<string, string>;
 const at = (...names: string[]): string => join(directory, ...names);
 
 /** The program under test in place of the installed one, and a log where there is no journal. */
-const dropIn = (role: string, config: string, log: string): string => `
+const dropIn = (words: string, config: string, log: string): string => `
 [Service]
 ExecStart=
-ExecStart=${process.execPath} /opt/dist/client/main.js worker --role ${role}
+ExecStart=${process.execPath} /opt/dist/client/main.js ${words}
 Environment=DRAY_CONFIG=/srv/${config}.yaml
 StandardOutput=append:/srv/${log}.log
 StandardError=append:/srv/${log}.log
@@ -76,13 +76,19 @@ async function install(): Promise<void> {
   await execa('systemd-sysusers', [`--root=${directory}`, sysusers]);
   const key = await createKey(at('lib/drayage/keys'));
   await importKey(at('lib/drayage-control-san/keys'), formatKey(key));
-  await addUnit('dray-mover', 'dray-mover', { test: dropIn('mover', 'host', 'mover') });
-  await addUnit('dray-control', 'dray-control', { test: dropIn('control', 'host', 'control') });
+  await addUnit('dray-mover', 'dray-mover', {
+    test: dropIn('worker --role mover', 'host', 'mover'),
+  });
+  await addUnit('dray-control', 'dray-control', {
+    test: dropIn('worker --role control', 'host', 'control'),
+  });
+  const archive = dropIn('archive /var/lib/drayage-archive', 'host', 'archive');
+  await addUnit('dray-archive', 'dray-archive', { test: archive });
   const own = '[Service]\nEnvironment=DRAY_STATE_DIR=/var/lib/drayage-control-san\n';
   await addUnit('dray-control-san', 'dray-control', {
     tgt: await readFile(join(UNITS, 'tgt.conf'), 'utf8'),
     own: `${own}StateDirectory=drayage-control-san\nReadWritePaths=/srv/drayage-san\n`,
-    test: dropIn('control', 'san', 'san'),
+    test: dropIn('worker --role control', 'san', 'san'),
   });
   for (const target of EMPTY_TARGETS) await writeFile(at('units', `${target}.target`), '[Unit]\n');
 }
@@ -131,6 +137,7 @@ it('systemd finds nothing wrong with the units, and little that could be closed 
   for (const [name, most] of [
     ['dray-control', 20],
     ['dray-mover', 50],
+    ['dray-archive', 20],
   ] as const) {
     const unit = await readFile(join(UNITS, `${name}.service`), 'utf8');
     // The program need not be installed here.
@@ -140,6 +147,9 @@ it('systemd finds nothing wrong with the units, and little that could be closed 
     const threshold = ['security', '--offline=true', `--threshold=${most}`];
     await execa('systemd-analyze', [...threshold, at(`${name}.service`)]);
   }
+  await copyFile(join(UNITS, 'dray-archive.timer'), at('dray-archive.timer'));
+  const timer = await execa('systemd-analyze', ['verify', at('dray-archive.timer')]);
+  expect(timer.stderr).toBe('');
 });
 
 it('a mover that is restarted in mid-copy keeps the device, and tgtd outlives its worker', async () => {
@@ -198,6 +208,10 @@ it('a mover that is restarted in mid-copy keeps the device, and tgtd outlives it
   const volumes = ['/srv/drayage/disks/volumes/a.raw', '/srv/drayage-san/volumes/b.raw'];
   expect((await systemd.run('cmp', ...volumes)).all).toBe('');
   expect(await systemd.pids('^qemu-storage-daemon')).toEqual([]);
+
+  await systemd.control('start', 'dray-archive');
+  const listed = await systemd.run('sh', '-c', 'stat -c "%U %a %n" /var/lib/drayage-archive/*');
+  expect(listed.stdout).toMatch(/^drayage 640 \S+\/copy\.disks\.a\.[0-9a-f-]+\.json$/);
 
   await systemd.control('stop', ...units);
   for (const unit of units) expect(await systemd.property(unit, 'Result')).toBe('success');

@@ -37,9 +37,18 @@ it('every alert and every class of errors has a page, and no page is of one that
   expect((await readdir(join(ROOT, 'docs/runbook'))).sort()).toEqual(wanted.sort());
 });
 
+it('every error is on the page of all errors, which each page of a class leads to', async () => {
+  const errors = await readFile(join(ROOT, 'docs/errors.md'), 'utf8');
+  for (const [code, { class: errorClass }] of Object.entries(catalogue)) {
+    expect(errors).toContain(`| ${code} | ${errorClass} |`);
+    const page = await readFile(join(ROOT, `docs/runbook/${errorClass}.md`), 'utf8');
+    expect(page).toContain('](../errors.md)');
+  }
+});
+
 it('links of the pages lead somewhere', async () => {
   const pages = (await readdir(join(ROOT, 'docs/runbook'))).map((name) => `runbook/${name}`);
-  for (const page of [...pages, 'hooks.md', 'metrics.md']) {
+  for (const page of [...pages, 'hooks.md', 'metrics.md', 'deployment.md', 'report.md']) {
     const text = await readFile(join(ROOT, 'docs', page), 'utf8');
     const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link]) => link!);
     const dead = links.filter((link) => !existsSync(join(ROOT, 'docs', page, '..', link)));

@@ -109,8 +109,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await serve(roles, config, log);
 } catch (error) {
-  const known = error instanceof DrayError;
-  log.error((error as Error).message, known ? { code: error.code, do: error.whatToDo } : { error });
+  const known = error instanceof DrayError ? (error as DrayError) : undefined;
+  log.error((error as Error).message, known ? { code: known.code, do: known.whatToDo } : { error });
   // Open connections would keep it alive, and a connection whose Worker never ran cannot be closed.
-  process.exit(known && isWithoutTemporal(error.code) ? EXIT.temporalUnreachable : 1);
+  process.exit(known && isWithoutTemporal(known.code) ? EXIT.temporalUnreachable : 1);
 }

@@ -43,7 +43,8 @@ try {
   console.log(JSON.stringify(await main()));
 } catch (error) {
   if (!(error instanceof DrayError)) throw error;
-  console.log(JSON.stringify({ error: { code: error.code, params: error.params } }));
+  const { code, params } = error as DrayError;
+  console.log(JSON.stringify({ error: { code, params } }));
 }
 // What the SDK keeps open has nothing to say any more.
 process.exit(0);

@@ -23,6 +23,8 @@ let directory: string;
 let server: TestTemporal;
 let systemd: Systemd;
 let env: Record<string, string>;
+/** What set-up has made by then, the last first. */
+const undo: (() => Promise<unknown>)[] = [];
 
 const at = (...names: string[]): string => join(directory, ...names);
 
@@ -102,17 +104,19 @@ async function ready(name: string, times = 1): Promise<void> {
     `${name} is ready`,
     async () => (await logOf(name)).split('"worker ready"').length > times,
   ).catch(async (error: unknown) => {
-    throw new Error(`${await logOf(name)}`, { cause: error });
+    throw new Error(await logOf(name), { cause: error });
   });
 }
 
 beforeAll(async () => {
   directory = await realpath(await mkdtemp(join(tmpdir(), 'dray-units-')));
+  undo.unshift(() => rm(directory, { recursive: true }));
   const names = ['opt', 'units', 'srv/drayage-san', 'srv/drayage/disks/volumes'];
   for (const name of ['etc', 'lib/drayage/keys', 'lib/drayage-control-san/keys', ...names]) {
     await mkdir(at(name), { recursive: true });
   }
   server = await startTemporal();
+  undo.unshift(() => server.stop());
   await Promise.all([configure(), install()]);
   const modules = await realpath(join(DEPLOY, '../node_modules'));
   await writeFile(at('srv/drayage/disks/volumes/a.raw'), randomBytes(BYTES));
@@ -124,13 +128,12 @@ beforeAll(async () => {
     [at('etc/passwd'), '/etc/passwd'],
     [at('etc/group'), '/etc/group'],
   ]);
+  undo.unshift(() => systemd.stop());
   await systemd.run('chown', '-R', 'drayage:drayage', '/srv/drayage');
 }, 120_000);
 
 afterAll(async () => {
-  await systemd?.stop();
-  await server?.stop();
-  await rm(directory, { recursive: true });
+  for (const act of undo) await act();
 });
 
 it('systemd finds nothing wrong with the units, and little that could be closed yet', async () => {

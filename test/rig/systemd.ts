@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { until } from './poll.ts';
 
-/** Ends whatever is waited for by systemd, without any unit of this machine. */
+/** What units wait for, each to be written as a unit that is there and does nothing. */
 export const EMPTY_TARGETS = ['sysinit', 'basic', 'shutdown', 'network-online', 'multi-user'];
 
 /** A cgroup v2 tree of its own, on machines with v1 as well. Arguments: the name, then a command. */
@@ -31,39 +31,47 @@ const REMOVE_GROUPS = `
  * /run empty and other directories in place of the machine's. Needs root.
  */
 export class Systemd {
+  /** Of its PID 1, seen from here. */
+  #pid = 0;
+
   private constructor(
     readonly name: string,
-    private readonly outer: PromiseLike<unknown> & Pick<ResultPromise, 'kill'>,
-    /** Pid of its PID 1, seen from here. */
-    readonly pid: number,
+    private readonly outer: PromiseLike<{ all?: string }> & Pick<ResultPromise, 'kill' | 'pid'>,
   ) {}
 
-  /** `directory`: an empty one, named like no other; `binds`: from, to. */
+  /** `units`: a directory in one that is named like no other; `binds`: from, to. */
   static async start(units: string, binds: readonly [string, string][]): Promise<Systemd> {
     const name = `test-${basename(join(units, '..'))}`;
     const inner = ['sh', '-c', INNER, 'inner', units, ...binds.flat()];
     const argv = ['--mount', '--propagation', 'private', 'sh', '-c', OUTER, 'outer', name];
     const words = ['--pdeathsig', 'KILL', 'unshare', ...argv, ...inner];
     const outer = execa('setpriv', words, { reject: false, all: true, stdin: 'ignore' });
-    const children = `/proc/${outer.pid}/task/${outer.pid}/children`;
-    const pid = await until('PID 1', async () => {
-      if (outer.exitCode !== null) throw new Error((await outer).all?.toString());
-      const child = (await readFile(children, 'utf8').catch(() => '')).trim();
-      const comm = await readFile(`/proc/${child}/comm`, 'utf8').catch(() => '');
-      return comm === 'systemd\n' && Number(child);
-    });
-    const systemd = new Systemd(name, outer, pid);
-    await until('systemd runs', async () => {
-      if (outer.exitCode !== null) throw new Error((await outer).all?.toString());
-      const { stdout } = await systemd.run('systemctl', 'is-system-running');
-      return stdout === 'running';
-    });
-    return systemd;
+    const systemd = new Systemd(name, outer);
+    try {
+      await until('systemd runs', async () => {
+        if (outer.exitCode !== null) throw new Error((await outer).all);
+        return systemd.#isRunning();
+      });
+      return systemd;
+    } catch (error) {
+      await systemd.stop();
+      throw error;
+    }
+  }
+
+  async #isRunning(): Promise<boolean> {
+    const children = `/proc/${this.outer.pid}/task/${this.outer.pid}/children`;
+    const child = (await readFile(children, 'utf8').catch(() => '')).trim();
+    // Before that there are the programs of the script.
+    const comm = await readFile(`/proc/${child}/comm`, 'utf8').catch(() => '');
+    if (comm !== 'systemd\n') return false;
+    this.#pid = Number(child);
+    return (await this.run('systemctl', 'is-system-running')).stdout === 'running';
   }
 
   /** A command in its namespaces; what it says when it fails is part of its output. */
   run(...argv: string[]) {
-    const inside = ['--target', String(this.pid), '--mount', '--pid', '--cgroup'];
+    const inside = ['--target', String(this.#pid), '--mount', '--pid', '--cgroup'];
     return execa('nsenter', [...inside, ...argv], { reject: false, all: true });
   }
 

@@ -1,7 +1,12 @@
 import { execa } from 'execa';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect as connectH2, createSecureServer, type ServerHttp2Stream } from 'node:http2';
+import {
+  connect as connectH2,
+  createSecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -83,6 +88,9 @@ export async function startTlsProxy(
   };
 }
 
+/** What each connection has for itself. */
+const OF_THE_HOP = [':scheme', ':authority'];
+
 /** gRPC status 16, as Temporal's own frontends answer a key that they do not know. */
 const UNAUTHENTICATED = {
   ':status': 200,
@@ -111,16 +119,18 @@ export async function startKeyProxy(
       stream.respond(UNAUTHENTICATED, { endStream: true });
       return;
     }
-    const { ':scheme': _scheme, ':authority': _authority, ...passed } = headers;
-    const request = behind.request(passed);
+    const own = Object.entries(headers).filter(([name]) => !OF_THE_HOP.includes(name));
+    const request = behind.request(Object.fromEntries(own));
     request.on('error', () => stream.close());
     stream.on('close', () => request.close());
     stream.pipe(request);
     request.on('response', (answer, flags) => {
       const isAll = (flags & 0x1) !== 0;
       stream.respond(answer, { endStream: isAll, waitForTrailers: !isAll });
-      let trailers = {};
-      request.on('trailers', (found) => (trailers = found));
+      let trailers: IncomingHttpHeaders = {};
+      request.on('trailers', (found: IncomingHttpHeaders) => {
+        trailers = found;
+      });
       stream.on('wantTrailers', () => stream.sendTrailers(trailers));
       if (!isAll) request.pipe(stream);
     });

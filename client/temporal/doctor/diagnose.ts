@@ -84,8 +84,10 @@ export async function diagnose(
   try {
     return await withClient(config, (client) => examineAll(client, config, asked));
   } catch (error) {
-    if (!(error instanceof DrayError) || !isWithoutTemporal(error.code)) throw error;
-    const findings = [failed('temporal.answer', error)];
+    if (!(error instanceof DrayError)) throw error;
+    const known = error as DrayError;
+    if (!isWithoutTemporal(known.code)) throw known;
+    const findings = [failed('temporal.answer', known)];
     return [{ place: 'temporal', findings }, await examineThisMachine(config)];
   }
 }

@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PendingStep } from '../../client/temporal/describe.ts';
 import { showWorkflow } from '../../client/temporal/show.ts';
+import { PAUSE_UPDATE, RESUME_UPDATE, THROTTLE_UPDATE } from '../../contract/control.ts';
 import type { CopyReport } from '../../contract/copy.ts';
 import {
   DECIDE_SIGNAL,
@@ -132,6 +133,40 @@ it('takes decisions about a parked copy from the forms, and says why it refuses 
   expect(await house.isEqual(PARKED, `${PARKED}-new`)).toBe(true);
   await ui.openList('DrayPhase="done"');
   await expectListed(DONE, PARKED);
+});
+
+it('limits, pauses and resumes a copy from the forms, and says why it refuses a limit', async () => {
+  const status = async () => (await shown(slow)).status!;
+  const send = async (update: string, argument: object): Promise<void> => {
+    await ui.openWorkflow(slow.workflowId, 'User Metadata');
+    await ui.fillMessage('Update', update, argument);
+    await ui.confirm();
+  };
+  await send(THROTTLE_UPDATE, { limit: 0 });
+  await ui.dialog
+    .getByText(/a limit is a whole number/)
+    .first()
+    .waitFor();
+  expect((await status()).controlChanges).toEqual([]);
+
+  await send(THROTTLE_UPDATE, { limit: MIB / 4, reason: 'the backup runs' });
+  await until('the limit is in force', async () => (await status()).control.limit === MIB / 4);
+  await send(PAUSE_UPDATE, { reason: 'the array is serviced' });
+  const paused = await until('it stands still', async () => (await status()).paused);
+  await ui.openWorkflow(slow.workflowId, 'User Metadata');
+  await ui.readDetails(/[Pp]aused/);
+  await ui.openList('DrayPhase="paused"');
+  await expectListed(SLOW);
+  expect((await shown(slow)).steps, 'its slot is free').toEqual([]);
+
+  await send(RESUME_UPDATE, {});
+  await copying('more is flushed', (step) => flushedBy(step) > paused.bytesFlushed);
+  const { control, controlChanges } = await status();
+  expect(control).toMatchObject({ paused: false, limit: MIB / 4 });
+  expect(controlChanges.map(({ reason }) => reason)).toEqual([
+    ...['the backup runs', 'the array is serviced'],
+    undefined,
+  ]);
 });
 
 it('pauses a step, which then moves nothing, and unpauses it, which goes on where it was', async () => {

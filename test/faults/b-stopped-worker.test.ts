@@ -25,7 +25,7 @@ async function endsAlone(old: WorkerProcess): Promise<void> {
   const { pid } = old;
   old.signal('SIGCONT');
   await old.ended(30);
-  expect(old.exitCode).toBe(1);
+  expect(old.exitCode).toBe(9);
   const mark = old.settings.mark;
   const ofOld: number[] = [];
   for (const found of await markedProcesses(mark)) {

@@ -50,6 +50,9 @@ it('runs a worker that serves its host and ends on SIGTERM', { timeout: 2 * MINU
   try {
     while (worker.exitCode === null && !(await isServed(client, 'dray', 'workflow')))
       await sleep(200);
+    const where = { ...env(), TEMPORAL_ADDRESS: temporal.address };
+    const replay = await execa(installed, ['replay', '--json'], { cwd: '/', env: where });
+    expect(JSON.parse(replay.stdout)).toMatchObject({ broken: [] });
     worker.kill('SIGTERM');
     const { exitCode, stderr } = await end;
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });

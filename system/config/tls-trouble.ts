@@ -3,7 +3,8 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 /** TLS 1.3 has a client connected before the server has looked at its certificate. */
 const REFUSAL_MILLISECONDS = 1_000;
-const HANDSHAKE_MILLISECONDS = 2_000;
+/** Of silence, after gRPC has waited already: a person waits for what a command says. */
+const SILENCE_MILLISECONDS = 600;
 
 const UNTRUSTED = 'this host does not trust who signed its certificate (server_ca_cert_path)';
 const UNREADABLE =
@@ -50,10 +51,14 @@ async function handshake(
   let socket: TLSSocket | undefined;
   try {
     return await new Promise((resolve, reject) => {
-      socket = connect(options);
-      socket.setTimeout(HANDSHAKE_MILLISECONDS, () => reject(new Error('no answer in time')));
-      socket.once('error', reject);
-      socket.once('secureConnect', () => setTimeout(() => resolve('done'), refusalMilliseconds));
+      const opened = connect(options);
+      socket = opened;
+      opened.setTimeout(SILENCE_MILLISECONDS, () => reject(new Error('no answer in time')));
+      opened.once('error', reject);
+      opened.once('secureConnect', () => {
+        opened.setTimeout(0);
+        setTimeout(() => resolve('done'), refusalMilliseconds);
+      });
     });
   } catch (error) {
     return error as NodeJS.ErrnoException;

@@ -15,7 +15,10 @@ export type Service = Program | Pool;
 /** A process and all that descend from it, the eldest first. */
 function familyOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-  return [pid, ...children.filter((child) => child !== '').flatMap((child) => familyOf(Number(child)))];
+  return [
+    pid,
+    ...children.filter((child) => child !== '').flatMap((child) => familyOf(Number(child))),
+  ];
 }
 
 /** The programs of one Cinder; they die with the test process. */

@@ -23,11 +23,17 @@ const CONNECT_MILLISECONDS = 5_000;
 /** Serves what the duties have opened, until all of it has ended. */
 async function runDuties(duties: readonly Duty[], context: WorkerContext): Promise<void> {
   const { client, config, log } = context;
+  const giveUp = async (): Promise<void> => {
+    await Promise.all(duties.map((duty) => duty.giveUp()));
+  };
+  // Before anybody can give it new work.
+  await giveUp();
   const workers = (await Promise.all(duties.map((duty) => duty.createWorkers()))).flat();
   const stopWatching = watchReleases({
     client,
     limits: config.limits,
     log,
+    giveUp,
     listAttachments: async () =>
       (await Promise.all(duties.map((duty) => duty.listAttachments()))).flat(),
   });

@@ -131,6 +131,7 @@ type Attempt = Pick<
 /** What the workflow is told of this attempt; without Temporal it is told the next time. */
 function newsOf(
   context: Context,
+  host: string,
   { limits, plan }: CompareInput | CopyDataInput,
   before: Told | undefined,
 ): News {
@@ -143,7 +144,7 @@ function newsOf(
       const { client } = context;
       const handle = client.workflow.getHandle(workflowId, runId);
       const deadline = Date.now() + TELL_MILLISECONDS;
-      return client.withDeadline(deadline, () => handle.signal(NEWS_SIGNAL, news));
+      return client.withDeadline(deadline, () => handle.signal(NEWS_SIGNAL, { ...news, host }));
     },
   });
 }
@@ -161,7 +162,7 @@ async function beating<P extends { bytesPerSecond: number }, T>(
   const context = Context.current();
   const details = context.info.heartbeatDetails as (P & { told?: Told }) | undefined;
   const last: P | undefined = details ?? from;
-  const news = newsOf(context, input, details?.told);
+  const news = newsOf(context, state.hostId, input, details?.told);
   const pulse = new Pulse(context, input.limits.heartbeatSeconds, last, news);
   try {
     await assertClaimed(state, input.attachments);

@@ -22,11 +22,12 @@ import { fenceCopier } from '../copy/lease.ts';
 import { planCopy } from '../copy/plan.ts';
 import { writeControl } from '../copy/steering.ts';
 import { planRead } from '../copy/plan-read.ts';
-import { readClaim, removeClaim, writeClaim } from '../system/claims.ts';
+import { writeClaim } from '../system/claims.ts';
 import { signCertificate, signingKey } from '../system/config/signing.ts';
 import { unsealConnection } from '../system/seal.ts';
 import { assertClaimed, claimOf, type ClaimedPair, type ClaimedToRead } from './claimed.ts';
 import { type HostContext, runIdOf } from './context.ts';
+import { disconnect } from './disconnect.ts';
 import { examineHost } from './examine/host.ts';
 import { inspectHost } from './inspect-host.ts';
 import { count } from './metrics.ts';
@@ -45,6 +46,11 @@ export type PlanReadInput =
 export function createHostActivities(host: HostContext) {
   const { claims, keys } = host.state.dirs;
   return {
+    /** Nothing but an answer: there is a worker, and it can be reached. */
+    answer(): Promise<void> {
+      return Promise.resolve();
+    },
+
     async getConnectorProperties(): Promise<ConnectorProperties> {
       return host.properties();
     },
@@ -104,25 +110,8 @@ export function createHostActivities(host: HostContext) {
       return host.encryptor.detachVolume(attachment);
     },
 
-    /** Flushes first; finds what is connected by the claim, or by the attachment alone. */
     async disconnectVolume(input: { attachment: Attachment; force: boolean }): Promise<Undone> {
-      const { attachment, force } = input;
-      // A damaged one must not keep the device: what is connected is also found without it.
-      const claim = await readClaim(claims, attachment.id).catch((error: unknown) => {
-        host.log.error('a claim cannot be read', { attachment: attachment.id, error });
-        return undefined;
-      });
-      const candidates =
-        claim === undefined
-          ? Object.values(host.connectors)
-          : [host.connectors[claim.info.driverVolumeType]];
-      const answers: Undone[] = [];
-      for (const connector of candidates) {
-        // What the undo needs is found without secrets: a lost key must not keep a device.
-        answers.push(await connector.disconnectVolume(attachment, undefined, claim?.device, force));
-      }
-      await removeClaim(claims, attachment.id);
-      return answers.includes('done') ? 'done' : 'alreadyGone';
+      return disconnect(host, input.attachment, input.force);
     },
 
     async planCopy(input: {

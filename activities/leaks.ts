@@ -11,6 +11,7 @@ import type {
 } from '../contract/leaks.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import { reasonOf } from '../system/config/temporal.ts';
+import { lastHeartbeat, type RunRef } from './last-heartbeat.ts';
 import { askOwner, askRelease, ownerLives, startRelease } from './owners.ts';
 
 /** What these steps work with. */
@@ -46,6 +47,10 @@ export function createLeaksActivities({ client, limits }: LeaksContext) {
     /** Whether this one is at work, which is all that a release needs to know. */
     isAtWork(owner: OwnerRef): Promise<boolean> {
       return asking(() => ownerLives(client, owner));
+    },
+
+    lastHeartbeat(run: RunRef): Promise<unknown> {
+      return asking(() => lastHeartbeat(client, run));
     },
 
     askOwners(owners: OwnerRef[]): Promise<OwnerFacts[]> {

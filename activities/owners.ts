@@ -10,6 +10,7 @@ import type { Held } from '../contract/copy.ts';
 import { releaseWorkflowId } from '../contract/ids.ts';
 import type { OwnerFacts, OwnerRef, ReleaseState } from '../contract/leaks.ts';
 import type { TimeLimits } from '../contract/limits.ts';
+import { LOST_MEMO } from '../contract/messages.ts';
 import { WORKFLOW_QUEUE } from '../contract/queues.ts';
 import { formatVolume } from '../contract/volume.ts';
 import { WORKFLOWS } from '../contract/workflows.ts';
@@ -38,6 +39,16 @@ export async function ownerLives(client: Client, owner: OwnerRef): Promise<boole
   const found = await describe(client, owner);
   if (found === undefined || !isOpen(found)) return false;
   return found.raw.workflowExecutionInfo?.firstRunId === owner.firstRunId;
+}
+
+/** Ids of attachments that its workflow has given up with the host that had them. */
+export async function lostAttachments(client: Client, owner: OwnerRef): Promise<string[]> {
+  const { workflowId, firstRunId: runId } = owner;
+  const latest = await describe(client, { workflowId });
+  const isSame = latest?.raw.workflowExecutionInfo?.firstRunId === runId;
+  // A later copy of the same volume has the same id.
+  const found = isSame ? latest : await describe(client, { workflowId, runId });
+  return (found?.memo?.[LOST_MEMO] as string[] | undefined) ?? [];
 }
 
 /** What a run was started with: the first event of its history. */

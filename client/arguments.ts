@@ -59,3 +59,14 @@ export function readWorkflowId(text: string): string {
   const volume = parseVolume(text);
   return volume === undefined ? text : copyWorkflowId(volume);
 }
+
+/** Host ids with commas between them, without the host that copies at first. @throws BadOption */
+export function readStandby(host: string, text: string): string[] {
+  const refuse = (because: string): DrayError =>
+    new DrayError('BadOption', { option: '--standby', because });
+  const standby = text.split(',');
+  if (standby.includes('')) throw refuse('a host is named by its id');
+  if (standby.includes(host)) throw refuse(`${host} is the host that copies at first`);
+  if (new Set(standby).size < standby.length) throw refuse('each host stands by once');
+  return standby;
+}

@@ -13,11 +13,12 @@ import { DrayError } from '../contract/errors.ts';
 import { engineAsked } from '../contract/engine-asked.ts';
 import { formatVolume } from '../contract/volume.ts';
 import type { Config } from '../system/config/schema.ts';
-import { readIonice, readRate, readVolume } from './arguments.ts';
+import { readIonice, readRate, readStandby, readVolume } from './arguments.ts';
 import { note, perform } from './command.ts';
 
 type Options = {
   host?: string;
+  standby?: string;
   engine?: CopyOptions['engine'];
   blockSize?: string;
   limit?: string;
@@ -48,8 +49,9 @@ function readInput(config: Config, options: Options, from: string, to: string): 
   if (formatVolume(source) === formatVolume(destination)) {
     throw new DrayError('SameVolume', { volume: formatVolume(source) });
   }
-  const { host = config.host } = options;
-  return { source, destination, host, options: readOptions(options), limits: config.limits };
+  const { host = config.host, standby } = options;
+  const input = { source, destination, host, options: readOptions(options), limits: config.limits };
+  return standby === undefined ? input : { ...input, standby: readStandby(host, standby) };
 }
 
 /** `dray copy`: starts the workflow and, unless told otherwise, watches it to its end. */
@@ -60,6 +62,10 @@ export function addCopyCommand(program: Command): void {
     .argument('<destination>', 'backend:id')
     .description('copy a volume onto another one that exists and is at least as large')
     .option('--host <id>', 'the host that attaches both and copies (default: this host)')
+    .option(
+      '--standby <id,…>',
+      'hosts to go on with by itself, in this order, when a host is lost (default: a person decides)',
+    )
     .addOption(
       new Option('--engine <name>', 'what copies (default: auto)').choices(['auto', ...ENGINES]),
     )

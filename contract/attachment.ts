@@ -75,6 +75,20 @@ export type ConnectorProperties = {
   unavailable: Partial<Record<Protocol, string>>;
 };
 
+/** What an undo needs to know of a host that may be gone: its name. */
+export function nameOnly(host: string): ConnectorProperties {
+  return {
+    host,
+    ip: '',
+    platform: '',
+    os_type: '',
+    multipath: false,
+    do_local_attach: false,
+    protocols: [],
+    unavailable: {},
+  };
+}
+
 export type Protocol = 'local' | 'iscsi';
 
 /** Data of a `local` connection: a path on the host that owns the storage. */

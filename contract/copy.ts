@@ -50,6 +50,8 @@ export type CopyInput = {
   destination: VolumeRef;
   /** Host id of the mover that attaches both and copies. */
   host: string;
+  /** Hosts to go on with by itself, in this order, when a host is lost. Default: a person decides. */
+  standby?: string[];
   options: CopyOptions;
   limits: TimeLimits;
 };
@@ -223,6 +225,24 @@ export type VerifyResult = {
 /** An acquisition that could not be released safely and is listed until it is. */
 export type Held = { attachmentId: string; volume: VolumeRef; what: string; because: string };
 
+/**
+ * A host that was gone while something waited for it. What it still has of the attachments it gives
+ * up by itself when it is back.
+ */
+export type LostHost = {
+  host: string;
+  /** ISO 8601. */
+  at: string;
+  /** How it was noticed, in words. */
+  because: string;
+  /** Ids of the attachments that it may have something of. */
+  attachments: string[];
+  /** Volumes, `backend:id`, to which its access was taken away, as their backends have proven. */
+  cutOff: string[];
+  /** Where the work went on. */
+  next?: string;
+};
+
 /** How a copy ended; the workflow's result. */
 export type CopyReport = {
   source: VolumeRef;
@@ -234,6 +254,8 @@ export type CopyReport = {
   /** What both devices said they are, before the copy. */
   devices: Record<Role, DeviceIdentity>;
   held: Held[];
+  /** Absent where none was. */
+  lost?: LostHost[];
   certificate?: Certificate;
   /** Why there is no certificate, in words. */
   uncertified?: string;

@@ -248,7 +248,7 @@ export const catalogue = {
     class: 'operator',
     sentence: 'no worker answered on {queue}',
     whatToDo:
-      'Start `dray worker` there: for `host/…` of role mover, else of role control; then decide `retry`.',
+      'Start `dray worker` there: for `host/…` of role mover, else of role control; then decide `retry`. A host that is lost is left with `move`, or `force` where something is taken back: its access is taken away first.',
   },
   StepTimedOut: {
     class: 'retry',

@@ -1,6 +1,6 @@
 import type { Attachment } from './attachment.ts';
 import type { ControlChange, CopyControl, PausedStatus } from './control.ts';
-import type { Held } from './copy.ts';
+import type { Held, LostHost } from './copy.ts';
 
 /** What a person may decide about a parked step. */
 export const DECISIONS = ['retry', 'skip', 'force', 'roll-back', 'move'] as const;
@@ -27,12 +27,20 @@ export const DECIDE_UPDATE = 'decide';
 export const DECIDE_SIGNAL = 'decideBySignal';
 export const STATUS_QUERY = 'status';
 
+/**
+ * Memo of a run: ids of the attachments of lost hosts. A host that is back reads there what is no
+ * longer its own, also where no worker could answer a query.
+ */
+export const LOST_MEMO = 'lostAttachments';
+
 /** Signal of a data step to its own workflow: a few times in a copy, and whenever it stalls. */
 export const NEWS_SIGNAL = 'dataNews';
 
 /** How far a data step has come. Times are ISO 8601. */
 export type DataNews = {
   at: string;
+  /** Who tells: one that was lost may be late. Default: the host of the run. */
+  host?: string;
   /** Bytes that are flushed, or compared. */
   done: number;
   total: number;
@@ -85,6 +93,8 @@ export type CopyStatus = {
   attachments: Attachment[];
   /** Not released, by decision. */
   held: Held[];
+  /** Hosts that were lost so far. */
+  lost: LostHost[];
   /** What people want of the copy, and every change of it so far. */
   control: CopyControl;
   controlChanges: ControlChange[];

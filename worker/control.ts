@@ -59,6 +59,7 @@ export async function openControl(context: WorkerContext, hooks: readonly Hook[]
   return {
     state,
     places: backends.map(({ facts }) => backendQueue(facts.name)),
+    giveUp: () => Promise.resolve(),
     createWorkers: () =>
       Promise.all([
         serveWorkflows(context, state, { client, limits: config.limits, hooks }),

@@ -18,6 +18,8 @@ export type Duty = {
   state: HostState;
   /** Queues of which this worker is the one that serves them. */
   places: string[];
+  /** Gives up what was taken from this host while it was lost. */
+  giveUp: () => Promise<void>;
   createWorkers: () => Promise<Worker[]>;
   /** What was written down before it was acquired; what cannot be read is told and left out. */
   listAttachments: () => Promise<Attachment[]>;

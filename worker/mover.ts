@@ -15,6 +15,7 @@ import { parseTimetable } from '../system/config/timetable.ts';
 import type { HostState } from '../system/host-state.ts';
 import type { Log } from '../system/log.ts';
 import type { Duty, WorkerContext } from './duty.ts';
+import { giveUpLost } from './give-up.ts';
 import { serveSteps } from './serve.ts';
 import { takeOver } from './takeover.ts';
 
@@ -58,6 +59,7 @@ export async function openMover(context: WorkerContext): Promise<Duty> {
   return {
     state,
     places: [queue],
+    giveUp: () => giveUpLost(context.client, host),
     createWorkers: () =>
       Promise.all([
         serveSteps(context, state, queue, createHostActivities(host)),

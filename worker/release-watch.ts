@@ -10,6 +10,8 @@ export type ReleaseWatch = {
   client: Client;
   limits: TimeLimits;
   log: Log;
+  /** Gives up what is no longer this host's. */
+  giveUp: () => Promise<void>;
   /** What this worker's host and backends have written down. */
   listAttachments: () => Promise<Attachment[]>;
 };
@@ -27,6 +29,7 @@ async function release({ client, limits, log }: ReleaseWatch, attachment: Attach
 
 /** Compares what is written down with what runs, and starts `release/…` for what has no owner. */
 async function releaseOrphans(watch: ReleaseWatch): Promise<void> {
+  await watch.giveUp();
   for (const attachment of await watch.listAttachments()) {
     try {
       const { namespace } = attachment.owner;
@@ -50,7 +53,10 @@ const WATCH_SECONDS = 20;
 export function watchReleases(watch: ReleaseWatch): () => Promise<void> {
   let looking: Promise<void> | undefined;
   const look = (): void => {
-    looking ??= releaseOrphans(watch)
+    // A line that was cut must not hold up the looks that come after it is back.
+    const deadline = Date.now() + WATCH_SECONDS * 1000;
+    looking ??= watch.client
+      .withDeadline(deadline, () => releaseOrphans(watch))
       .catch((error: unknown) => watch.log.error('claims could not be compared', { error }))
       .finally(() => (looking = undefined));
   };

@@ -11,7 +11,8 @@ import { formatVolume, type Volume } from '../contract/volume.ts';
 import { either, HandedOn, type OnFault, overLostDevices, overLostExports } from './losses.ts';
 import { backendOf, hostOf, type Place } from './places.ts';
 import type { Run } from './run.ts';
-import { required, type StepNames, takeBack, type Taken } from './steps.ts';
+import { required, type StepNames } from './steps.ts';
+import { takeBack, type Taken } from './take-back.ts';
 import type { UndoStep } from './undo.ts';
 
 /** A volume attached on a host, ready to be copied from or to. */

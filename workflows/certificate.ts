@@ -123,6 +123,9 @@ export async function certify(
   report: CopyReport,
 ): Promise<Pick<CopyReport, 'certificate' | 'uncertified'>> {
   run.enter('certifying');
+  if (run.attachments.some((attachment) => run.isLost(attachment))) {
+    return { uncertified: `host ${report.host} was lost before it could sign` };
+  }
   const certified = certifiedOf(run, report);
   const step = { name: STEP, about: formatVolume(report.destination), accepts };
   try {

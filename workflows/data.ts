@@ -19,7 +19,7 @@ import { either, type OnFault, overDifferences, overLostDevices } from './losses
 import { copySlotOf } from './places.ts';
 import type { Run } from './run.ts';
 import { steered } from './steer.ts';
-import { forward, required } from './steps.ts';
+import { forward, HostLost, required } from './steps.ts';
 
 /** Both volumes on one host, and what is to be done between them. */
 export type Session = HostVolumes<Role> & {
@@ -29,13 +29,16 @@ export type Session = HostVolumes<Role> & {
 };
 
 /**
- * The plan for a volume that was free meanwhile and may hold other data: zeros of the source that are
- * left out would then show what an earlier attempt or another copy has written there.
+ * The plan for a destination that may hold other data by now: zeros of the source that are left out
+ * would then show what an earlier attempt or another copy has written there.
  */
-export function afterRelease(plan: CopyPlan, role: Role): CopyPlan {
-  if (plan.zeros.value !== 'skip') return plan;
-  return { ...plan, zeros: { value: 'write', because: `the ${role} was released meanwhile` } };
+export function withAllZeros(plan: CopyPlan, because: string): CopyPlan {
+  return plan.zeros.value === 'skip' ? { ...plan, zeros: { value: 'write', because } } : plan;
 }
+
+/** For a volume that was free meanwhile. */
+export const afterRelease = (plan: CopyPlan, role: Role): CopyPlan =>
+  withAllZeros(plan, `the ${role} was released meanwhile`);
 
 /** As attachAnew; the plan follows what it finds. */
 async function attachForPlan(run: Run, session: Session, role: Role): Promise<void> {
@@ -56,31 +59,55 @@ function dataInput(run: Run, { plan, attached, attachments }: Session): DataInpu
   return { copyId, plan, ends: endsOf(attached), attachments, limits: run.limits };
 }
 
+/** Of an attempt whose end is not known: something may be in doubt. */
+function unsettled(progress: CopyProgress): CopyProgress {
+  const known = { ...progress };
+  delete known.settled;
+  return known;
+}
+
 /** The host's checkpoint bounds the attempts, so that losses are not counted here. */
 async function copyStep(run: Run, session: Session): Promise<CopyResult | PausedCopy> {
   const { attachments } = session;
   const { owner } = attachments.destination;
   const [source, destination] = [attachments.source.volume, attachments.destination.volume];
   const about = `${formatVolume(source)} to ${formatVolume(destination)}`;
+  const onSilence = (heartbeat: unknown): void => {
+    session.from = unsettled(heartbeat as CopyProgress);
+  };
   return overLostDevices(
     Infinity,
     (onFault) =>
-      required(run, copySlotOf(run.host), { name: 'copyData', about, onFault }, (host) => {
-        run.beginData();
-        return steered(run, owner, (control) =>
-          host.copyData({
-            ...dataInput(run, session),
-            control,
-            ...(session.from === undefined ? {} : { from: session.from }),
-          }),
-        );
-      }),
+      required(
+        run,
+        copySlotOf(run.host),
+        { name: 'copyData', about, onFault, onSilence },
+        (host) => {
+          run.beginData();
+          return steered(run, owner, (control) =>
+            host.copyData({
+              ...dataInput(run, session),
+              control,
+              ...(session.from === undefined ? {} : { from: session.from }),
+            }),
+          );
+        },
+      ),
     (role) => attachForPlan(run, session, role),
   );
 }
 
-/** A copy whose host was let go: both volumes are still reserved for it. */
-export type Released = { from: CopyProgress; attachments: Record<Role, Attachment> };
+/** Volumes of a copy that no host has, still reserved for these attachments. */
+export type Reserved = {
+  attachments: Record<Role, Attachment>;
+  /** How far the copy is known to have come. */
+  from?: CopyProgress;
+  /** A host that was lost may have written what nobody knows of. */
+  inDoubt?: boolean;
+};
+
+/** A copy whose host was let go while it was paused. */
+export type Released = Reserved & { from: CopyProgress };
 
 /** The way out of a copy whose host is to be let go while it is paused, not an error. */
 export class ReleaseRequested extends Error {
@@ -177,8 +204,21 @@ const NOT_VERIFIED: VerifyResult = {
 /** How often chunks that do not hold what was written are copied again before a person is asked. */
 const REPAIRS = 3;
 
-/** Copies and compares, and copies again what differs, until a person decides or nothing does. */
+/**
+ * Copies and compares, and copies again what differs, until a person decides or nothing does.
+ * @throws ReleaseRequested, HostLost with how far it came
+ */
 export async function copyAndVerify(run: Run, session: Session, mode: VerifyMode): Promise<Copied> {
+  try {
+    return await copyUntilEqual(run, session, mode);
+  } catch (error) {
+    const { from: progress } = session;
+    if (error instanceof HostLost) error.copied = progress === undefined ? {} : { progress };
+    throw error;
+  }
+}
+
+async function copyUntilEqual(run: Run, session: Session, mode: VerifyMode): Promise<Copied> {
   run.enter('copying');
   let copied = await copyData(run, session);
   // Of engines that digest what they copy, the certificate has all digests: some may be on another host.
@@ -188,7 +228,11 @@ export async function copyAndVerify(run: Run, session: Session, mode: VerifyMode
     REPAIRS,
     (onDifference) => {
       run.enter('verifying');
-      return verifyCopy(run, session, mode, onDifference);
+      return verifyCopy(run, session, mode, onDifference).catch((error: unknown) => {
+        if (error instanceof HostLost)
+          session.from = unsettled(wholeProgress(session.plan, copied));
+        throw error;
+      });
     },
     async () => {
       run.enter('copying');

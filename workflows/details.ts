@@ -1,6 +1,7 @@
 import { renderBytes } from '../contract/bytes.ts';
 import type { PausedStatus } from '../contract/control.ts';
 import type { CopyStatus, DataNews, DecisionKind, ParkedStep } from '../contract/messages.ts';
+import { renderLost } from '../contract/lost-host.ts';
 import { formatVolume } from '../contract/volume.ts';
 
 type Failure = NonNullable<CopyStatus['failure']>;
@@ -74,12 +75,13 @@ function renderNext(workflowId: string, status: CopyStatus): string[] {
 
 /** The markdown of the UI's Current Details: what happens, how far it is, and what to do next. */
 export function renderDetails(title: string, workflowId: string, status: CopyStatus): string {
-  const { parked, held, failure, control, paused, news, refused } = status;
+  const { parked, held, lost, failure, control, paused, news, refused } = status;
   const limit = control.limit === 'unlimited' ? 'none' : `${renderBytes(control.limit ?? 0)}/s`;
   return [
     `**${title}** on host \`${status.host}\``,
     PHASES[status.phase],
     ...(news === undefined ? [] : [renderNews(news)]),
+    ...lost.map((each) => `- ${renderLost(each)}`),
     ...(paused === undefined ? [] : renderPaused(paused)),
     ...(control.limit === undefined ? [] : [`Limit asked for: ${limit}.`]),
     ...(failure === undefined ? [] : [renderFailure(failure, isOver(status))]),

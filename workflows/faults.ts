@@ -14,6 +14,17 @@ import {
   isErrorCode,
 } from '../contract/errors.ts';
 
+/** The host was gone while a step waited for it, for a slot or for another attempt. */
+export class HostSilent extends Error {
+  /** `heartbeat`: the last one of the step. */
+  constructor(
+    readonly queue: string,
+    readonly heartbeat: unknown,
+  ) {
+    super(`no worker answers on ${queue}`);
+  }
+}
+
 /** A failed step as the workflow and people see it. */
 export type Fault = ErrorDescription;
 
@@ -33,6 +44,7 @@ function fromApplication(failure: ApplicationFailure): Fault {
 
 /** Reads any error that a step can end with. A time-out leaves open whether it took effect. */
 export function faultOf(error: unknown, step: string, queue: string): Fault {
+  if (error instanceof HostSilent) return describeError('HostGone', { queue: error.queue });
   if (isCancellation(error)) return describeError('Cancelled', {});
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof CancelledFailure) return describeError('Cancelled', {});
@@ -44,6 +56,13 @@ export function faultOf(error: unknown, step: string, queue: string): Fault {
   }
   const because = error instanceof Error ? error.message : String(error);
   return describeError('Unexpected', { because });
+}
+
+/** How far an attempt came that ended without an answer; undefined where nothing tells. */
+export function heartbeatOf(error: unknown): unknown {
+  if (error instanceof HostSilent) return error.heartbeat;
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof TimeoutFailure ? cause.lastHeartbeatDetails : undefined;
 }
 
 /** The failure a workflow ends with, or an Update is refused with. */

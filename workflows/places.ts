@@ -12,7 +12,15 @@ import { backendQueue, copyQueue, hostQueue, WORKFLOW_QUEUE } from '../contract/
 import type { VolumeRef } from '../contract/volume.ts';
 
 /** Where a step runs, and with which time limits. */
-export type Place<A> = { queue: string; bind: (limits: TimeLimits, summary: string) => A };
+export type Place<A> = {
+  queue: string;
+  bind: (limits: TimeLimits, summary: string) => A;
+  /** Of a host's queue. */
+  host?: string;
+};
+
+/** Where a slot, and another attempt, are waited for without limit. */
+export type DataPlace<A> = Place<A> & { host: string; isData: true };
 
 /** A copy may run for weeks: it is bounded by progress, not by time. */
 const DATA_STEP_LIMIT = '365 days';
@@ -24,7 +32,9 @@ const DATA_STEP_LIMIT = '365 days';
 const WAIT = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
 /** What is lost has to be made anew before another attempt makes sense. */
-const NOT_BY_RETRY = { nonRetryableErrorTypes: ['DeviceLost', 'ExportLost'] };
+const NOT_BY_RETRY = ['DeviceLost', 'ExportLost'];
+/** Temporal's name for an attempt whose worker fell silent: it says how far that came, and ends. */
+const SILENCE = 'TemporalTimeout:Heartbeat';
 
 function backoff(limits: TimeLimits): ActivityOptions['retry'] & object {
   return {
@@ -43,7 +53,11 @@ function controlOptions(queue: string, limits: TimeLimits, summary: string): Act
     scheduleToStartTimeout: limits.scheduleToStartSeconds * 1000,
     heartbeatTimeout: limits.heartbeatSeconds * 1000,
     cancellationType: WAIT,
-    retry: { ...backoff(limits), ...NOT_BY_RETRY, maximumAttempts: attemptsWithin(limits) },
+    retry: {
+      ...backoff(limits),
+      nonRetryableErrorTypes: NOT_BY_RETRY,
+      maximumAttempts: attemptsWithin(limits),
+    },
   };
 }
 
@@ -62,6 +76,7 @@ export function hostOf(host: string): Place<HostActivities> {
   const queue = hostQueue(host);
   return {
     queue,
+    host,
     bind: (limits, summary) =>
       proxyActivities<HostActivities>(controlOptions(queue, limits, summary)),
   };
@@ -75,10 +90,12 @@ export const ANYWHERE: Place<LeaksActivities> = {
 };
 
 /** The host's slots for data. Attempts without limit; waiting for a slot has none either. */
-export function copySlotOf(host: string): Place<CopyActivities> {
+export function copySlotOf(host: string): DataPlace<CopyActivities> {
   const queue = copyQueue(host);
   return {
     queue,
+    host,
+    isData: true,
     bind: (limits, summary) =>
       proxyActivities<CopyActivities>({
         taskQueue: queue,
@@ -86,7 +103,7 @@ export function copySlotOf(host: string): Place<CopyActivities> {
         startToCloseTimeout: DATA_STEP_LIMIT,
         heartbeatTimeout: limits.heartbeatSeconds * 1000,
         cancellationType: WAIT,
-        retry: { ...backoff(limits), ...NOT_BY_RETRY },
+        retry: { ...backoff(limits), nonRetryableErrorTypes: [...NOT_BY_RETRY, SILENCE] },
       }),
   };
 }

@@ -1,5 +1,5 @@
 import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
-import type { Attachment, ConnectorProperties, Owner } from '../contract/attachment.ts';
+import { type Attachment, nameOnly, type Owner } from '../contract/attachment.ts';
 import type { Held } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
 import { formatVolume } from '../contract/volume.ts';
@@ -9,20 +9,6 @@ import { ANYWHERE } from './places.ts';
 import { Run } from './run.ts';
 
 export type ReleaseInput = { attachment: Attachment; limits: TimeLimits };
-
-/** What an undo needs to know of a host that may be gone: its name. */
-function nameOnly(host: string): ConnectorProperties {
-  return {
-    host,
-    ip: '',
-    platform: '',
-    os_type: '',
-    multipath: false,
-    do_local_attach: false,
-    protocols: [],
-    unavailable: {},
-  };
-}
 
 /**
  * A reset may bring the owner back, which has the last word then: once it was seen at work, nothing

@@ -2,14 +2,22 @@ import {
   defineSignal,
   setCurrentDetails,
   setHandler,
+  upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Attachment } from '../contract/attachment.ts';
-import type { Held } from '../contract/copy.ts';
+import type { Held, LostHost } from '../contract/copy.ts';
 import type { TimeLimits } from '../contract/limits.ts';
-import { type CopyStatus, type DataNews, NEWS_SIGNAL, type Phase } from '../contract/messages.ts';
+import {
+  type CopyStatus,
+  type DataNews,
+  LOST_MEMO,
+  NEWS_SIGNAL,
+  type Phase,
+} from '../contract/messages.ts';
 import { searchAttributes } from '../contract/search-attributes.ts';
+import { formatVolume } from '../contract/volume.ts';
 import { Announcer } from './announce.ts';
 import { now } from './clock.ts';
 import { ControlDesk } from './control.ts';
@@ -35,6 +43,8 @@ export class Run {
   readonly announcer: Announcer;
   /** Hosts of which a person has said that they are powered off. */
   readonly hostsOff = new Set<string>();
+  /** Hosts that were gone while something waited for them. */
+  readonly lost: LostHost[] = [];
   /**
    * Why nothing more may be taken back, asked before each attempt. Default: there is no such reason.
    */
@@ -46,6 +56,8 @@ export class Run {
   #phase: Phase = 'preparing';
   #news: DataNews | undefined;
   #failure: Fault | undefined;
+  /** Ids of attachments. */
+  readonly #cutOff = new Set<string>();
 
   constructor(
     readonly title: string,
@@ -53,6 +65,8 @@ export class Run {
     public host: string,
     /** Whether there is a copier that people may steer. */
     copies = false,
+    /** Hosts to go on with when one is lost; undefined: a person decides. */
+    private readonly standby?: readonly string[],
   ) {
     this.desk = new DecisionDesk(
       () => this.status,
@@ -78,6 +92,7 @@ export class Run {
       parked: this.desk.parked,
       decisions: this.desk.taken,
       held: this.held,
+      lost: this.lost,
       attachments: this.attachments,
       ...(refused === undefined ? {} : { refused }),
       ...(this.#news === undefined ? {} : { news: this.#news }),
@@ -98,6 +113,43 @@ export class Run {
     this.#show();
   }
 
+  /** Whether a lost host may be left without asking anybody. */
+  get leavesLostHosts(): boolean {
+    return this.standby !== undefined;
+  }
+
+  /** The next one that stands by; undefined where none is left. */
+  nextHost(): string | undefined {
+    const left = [this.host, ...this.lost.map(({ host }) => host)];
+    return this.standby?.find((host) => !left.includes(host));
+  }
+
+  /** Written down before anything is taken from the host: once it is back it gives up what it has. */
+  lose(because: string, next?: string): void {
+    const attachments = this.attachments.filter((each) => !this.isLost(each)).map(({ id }) => id);
+    const where = next === undefined ? {} : { next };
+    this.lost.push({ host: this.host, at: now(), because, attachments, cutOff: [], ...where });
+    upsertMemo({ [LOST_MEMO]: this.lost.flatMap((each) => each.attachments) });
+    this.#show();
+  }
+
+  isLost({ id }: Attachment): boolean {
+    return this.lost.some(({ attachments }) => attachments.includes(id));
+  }
+
+  /** The backend has proven that the host of an attachment cannot reach the volume any more. */
+  cutOff({ id, volume }: Attachment): void {
+    this.#cutOff.add(id);
+    this.lost
+      .find(({ attachments }) => attachments.includes(id))
+      ?.cutOff.push(formatVolume(volume));
+    this.#show();
+  }
+
+  isCutOff({ id }: Attachment): boolean {
+    return this.#cutOff.has(id);
+  }
+
   /** A data step begins: nothing that was heard of the one before counts. */
   beginData(): void {
     this.#setNews(undefined);
@@ -109,6 +161,7 @@ export class Run {
 
   #hear(news: unknown): void {
     if (!isNews(news) || !DATA_PHASES.includes(this.#phase)) return;
+    if ((news.host ?? this.host) !== this.host) return;
     const before = this.#news;
     // What took its time on the way; times of one form compare as text.
     if (before !== undefined && news.at < before.at) return;

@@ -8,7 +8,7 @@ import { describeError } from '../contract/errors.ts';
 import type { RunOutcome } from '../contract/hooks.ts';
 import { type Fault, failureOf, faultOf } from './faults.ts';
 import type { Run } from './run.ts';
-import { MoveRequested } from './steps.ts';
+import { HostLost, MoveRequested } from './steps.ts';
 
 /** What is done on one host; `move` counts the hosts before. */
 type OnHost<T> = (move: number) => Promise<T>;
@@ -19,6 +19,7 @@ type Leave = (error: unknown) => Promise<string | undefined>;
 /** A person decided `move`: between two hosts the volumes are free. @throws MoveImpossible */
 export async function leaveToMove(run: Run, error: unknown): Promise<string | undefined> {
   if (!(error instanceof MoveRequested)) return undefined;
+  if (error instanceof HostLost) run.lose(error.fault.message, error.host);
   run.enter('detaching');
   const complete = await run.undo.unwind();
   if (!complete) throw failureOf(describeError('MoveImpossible', { host: error.host }));
@@ -44,6 +45,7 @@ async function onAnyHost<T>(run: Run, act: OnHost<T>, leave: Leave): Promise<T> 
       const host = await leave(error);
       if (host === undefined) throw error;
       run.host = host;
+      run.attachments = [];
       // Whoever sends the work there says that the host is on.
       run.hostsOff.delete(host);
       run.enter('preparing');

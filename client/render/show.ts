@@ -1,4 +1,5 @@
 import type { CopyControl } from '../../contract/control.ts';
+import { renderLost } from '../../contract/lost-host.ts';
 import type { CopyStatus } from '../../contract/messages.ts';
 import type { PendingStep } from '../temporal/describe.ts';
 import type { Shown } from '../temporal/show.ts';
@@ -71,6 +72,7 @@ export function renderShown(shown: Shown): string {
     ...(status?.decisions ?? []).map(
       (d) => `decided ${d.at}: ${d.step} ${d.decision}: ${d.reason} (after ${d.because})`,
     ),
+    ...(status?.lost ?? []).map(renderLost),
     ...(status?.controlChanges ?? []).map(
       ({ at, control, reason }) =>
         `changed ${at}: ${renderControl(control)}${reason ? `: ${reason}` : ''}`,

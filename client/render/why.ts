@@ -1,5 +1,6 @@
 import type { Attachment } from '../../contract/attachment.ts';
 import type { DeviceView, ExportView, Inspection } from '../../contract/inspection.ts';
+import { renderLost } from '../../contract/lost-host.ts';
 import { formatVolume } from '../../contract/volume.ts';
 import type { Explained } from '../temporal/explain.ts';
 import type { Wait } from '../temporal/waits.ts';
@@ -116,6 +117,7 @@ export function renderWhy(explained: Omit<Explained, 'waits'> & { waits: Answere
   return [
     `${workflowId}, ${source} → ${destination}: ${status?.phase ?? phase}`,
     ...(waits.length === 0 ? [goesOn] : waits.map(renderWait)),
+    ...(status?.lost ?? []).map(renderLost),
     ...(now === undefined || status === undefined
       ? [`how host ${host} is now cannot be told: ${unseen}`]
       : renderNow(status.host, status.attachments, now)),

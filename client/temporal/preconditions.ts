@@ -41,14 +41,16 @@ export async function assertKnown(
   client: Client,
   config: Config,
   volumes: readonly VolumeRef[],
-  host: string,
+  hosts: readonly string[],
 ): Promise<void> {
   const names = new Set(volumes.map(({ backend }) => backend));
   const waits: string[] = [];
   for (const name of names) {
     if (!(await assertKnownBackend(client, config, name))) waits.push(backendQueue(name));
   }
-  if (!(await assertKnownHost(client, config, host))) waits.push(hostQueue(host));
+  for (const host of hosts) {
+    if (!(await assertKnownHost(client, config, host))) waits.push(hostQueue(host));
+  }
   for (const queue of waits) {
     note(`no worker answers on ${queue} yet: start \`${workerCommand(queue)}\``);
   }

@@ -24,7 +24,8 @@ export async function startCopy(
   config: Config,
   input: CopyInput,
 ): Promise<{ workflowId: string; runId: string }> {
-  await assertKnown(client, config, [input.source, input.destination], input.host);
+  const { host, standby = [] } = input;
+  await assertKnown(client, config, [input.source, input.destination], [host, ...standby]);
   const [source, destination] = [formatVolume(input.source), formatVolume(input.destination)];
   const workflowId = copyWorkflowId(input.source);
   const run = {
@@ -34,6 +35,7 @@ export async function startCopy(
     details: [
       `Copies volume \`${source}\` onto \`${destination}\`, attached on host \`${input.host}\`.`,
       `Options: ${renderOptions(input.options)}.`,
+      ...standby.map((other) => `If it is lost, host \`${other}\` goes on.`),
       'Cancel it to roll back; do not terminate it.',
     ],
   };

@@ -19,7 +19,7 @@ export async function startVerify(
 ): Promise<{ workflowId: string; runId: string }> {
   const { host } = input;
   const sources = 'source' in input ? [input.source] : [];
-  await assertKnown(client, config, [...sources, input.destination], host);
+  await assertKnown(client, config, [...sources, input.destination], [host]);
   const destination = formatVolume(input.destination);
   const [source] = sources.map(formatVolume);
   const against = source ?? 'a certificate';

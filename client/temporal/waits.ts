@@ -56,7 +56,10 @@ export async function waitsOf(
   status: CopyStatus | undefined,
 ): Promise<Wait[]> {
   if (state !== 'running') return [];
-  const asked = await Promise.all(steps.map((step) => waitOfStep(client, host, step)));
+  const isParked = (status?.parked ?? []).length > 0;
+  // Beside a step that is parked since its host is gone, it only waits for the same host.
+  const waiting = steps.filter(({ activity }) => activity !== 'answer' || !isParked);
+  const asked = await Promise.all(waiting.map((step) => waitOfStep(client, host, step)));
   const ofSteps = asked.flat();
   if (status === undefined) return [{ kind: 'worker', queue: WORKFLOW_QUEUE }, ...ofSteps];
   const { parked, paused, news } = status;

@@ -7,7 +7,15 @@ import type { TargetFacts } from './target-list.ts';
 import type { Tgtadm } from './tgtadm.ts';
 
 export const LUN = 1;
-const RECEIVE_BYTES = 262_144;
+/**
+ * Of a target. A host whose line was cut leaves a session behind that nothing else would end: it is
+ * asked every few seconds, and ended when it has not answered several times (tgtadm(8), NOP-OUT PROBES).
+ */
+const SETTINGS = {
+  MaxRecvDataSegmentLength: 262_144,
+  nop_interval: 5,
+  nop_count: 3,
+};
 const TIDS = 0xffff;
 
 /**
@@ -67,8 +75,10 @@ export async function ensureTarget(tgt: Tgtadm, record: ExportRecord): Promise<T
   const tid = String(target.tid);
   const unit = unitOf(target);
   if (unit === undefined) {
-    const size = ['--name', 'MaxRecvDataSegmentLength', '--value', String(RECEIVE_BYTES)];
-    await tgt.change(['--mode', 'target', '--op', 'update', '--tid', tid, ...size]);
+    for (const [name, value] of Object.entries(SETTINGS)) {
+      const setting = ['--name', name, '--value', String(value)];
+      await tgt.change(['--mode', 'target', '--op', 'update', '--tid', tid, ...setting]);
+    }
     const lun = ['--mode', 'logicalunit', '--op', 'new', '--tid', tid, '--lun', String(LUN)];
     await tgt.change([...lun, '--backing-store', record.path], /already exists/);
   } else if (unit.path !== record.path) {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { readIonice, readRate, readSize, readWorkflowId } from '../../client/arguments.ts';
+import {
+  readIonice,
+  readRate,
+  readSize,
+  readStandby,
+  readWorkflowId,
+} from '../../client/arguments.ts';
 
 describe('readSize', () => {
   it.each([
@@ -28,6 +34,16 @@ describe('readRate', () => {
 
   it.each(['0', '100MB/s', 'fast', ''])('refuses %j', (text) => {
     expect(() => readRate('--limit', text)).toThrow(expect.objectContaining({ code: 'BadOption' }));
+  });
+});
+
+describe('readStandby', () => {
+  it('reads hosts in their order', () => {
+    expect(readStandby('a', 'c,b')).toEqual(['c', 'b']);
+  });
+
+  it.each(['', 'b,', 'a', 'b,a', 'b,b'])('refuses %j', (text) => {
+    expect(() => readStandby('a', text)).toThrow(expect.objectContaining({ code: 'BadOption' }));
   });
 });
 

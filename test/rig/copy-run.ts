@@ -26,15 +26,15 @@ export class CopyRun extends WorkflowRun {
     return { outcome: 'completed', message: '', report: result as CopyReport };
   }
 
-  get #copier(): string {
+  #copierIn(state: string): string {
     const { backend, id } = this.input.destination;
-    return join(this.rig.state, 'copiers', `${backend}.${id}`);
+    return join(state, 'copiers', `${backend}.${id}`);
   }
 
-  /** Bytes known to be flushed, from the mover's own file. */
-  async bytesFlushed(): Promise<number> {
+  /** Bytes known to be flushed, from a mover's own file; default: the first mover's. */
+  async bytesFlushed(state = this.rig.state): Promise<number> {
     try {
-      const whole = await readFile(join(this.#copier, 'checkpoint.json'), 'utf8');
+      const whole = await readFile(join(this.#copierIn(state), 'checkpoint.json'), 'utf8');
       const file = JSON.parse(whole) as { text: string };
       const { flushed } = JSON.parse(file.text) as { flushed: { length: number }[] };
       return flushed.reduce((sum, range) => sum + range.length, 0);
@@ -57,7 +57,7 @@ export class CopyRun extends WorkflowRun {
   /** Pid of the copier that lives right now, by its lock; synchronous, to lose no time. */
   copierPid(): number | undefined {
     try {
-      const { ino } = statSync(join(this.#copier, 'lock'));
+      const { ino } = statSync(join(this.#copierIn(this.rig.state), 'lock'));
       const line = readFileSync('/proc/locks', 'utf8')
         .split('\n')
         .map((text) => text.trim().split(/\s+/))
@@ -92,6 +92,8 @@ export async function startCopy(rig: Drayage, input: CopyInput): Promise<CopyRun
     workflowId: copyWorkflowId(input.source),
     taskQueue: WORKFLOW_QUEUE,
     args: [input],
+    // A worker that is cut off keeps a workflow task for as long.
+    ...(rig.network === undefined ? {} : { workflowTaskTimeout: '2 seconds' }),
     workflowIdConflictPolicy: 'FAIL',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
   });

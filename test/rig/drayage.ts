@@ -21,6 +21,7 @@ import { type CopyRun, startCopy } from './copy-run.ts';
 import { Gates } from './gates.ts';
 import { endMarked } from './marked.ts';
 import { makeNamespace } from './namespace.ts';
+import { Network, STORAGE_IP } from './network.ts';
 import { fixedPort } from './ports.ts';
 import { randomControlPort, removeControlSocket, startTgtd, type Tgtd } from './tgtd.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -38,6 +39,11 @@ export type DrayageOptions = {
   tgtd?: 'managed' | 'foreign';
   /** The backend's worker and the mover as two processes; the mover knows no backend. */
   remote?: boolean;
+  /**
+   * As remote, with a second mover, and each of the three in a network namespace of its own, on a
+   * line that can be cut.
+   */
+  network?: boolean;
   /** Default 32. */
   sourceMib?: number;
   destinationMib?: number;
@@ -68,6 +74,8 @@ export const DIFFERS_AT = 5 * MIB + 17;
 
 const BACKEND = 'tgt';
 export const HOST = 'mover';
+/** The second mover of a rig with a network. */
+export const STANDBY = 'mover2';
 
 /** Random data with a hole in it, or old data all over that the copy has to replace. */
 async function plant(path: string, bytes: number, role: Role): Promise<void> {
@@ -105,6 +113,8 @@ export class Drayage {
   worker!: WorkerProcess;
   /** Serves the backend in a remote rig. */
   storageWorker: WorkerProcess | undefined;
+  standby: WorkerProcess | undefined;
+  network: Network | undefined;
 
   private constructor(
     readonly options: DrayageOptions,
@@ -120,7 +130,8 @@ export class Drayage {
     const directory = await realpath(await mkdtemp(join(options.dist, '../rig-')));
     const { address, name } = options;
     const namespace = `${name.slice(0, 40)}-${randomBytes(4).toString('hex')}`;
-    const portal = `127.0.0.1:${await fixedPort()}`;
+    const ip = options.network === true ? STORAGE_IP : '127.0.0.1';
+    const portal = `${ip}:${await fixedPort()}`;
     const gates = new Gates(join(directory, 'gates'));
     await Promise.all([makeNamespace(address, namespace), gates.make()]);
     const connection = await Connection.connect({ address });
@@ -129,6 +140,7 @@ export class Drayage {
     const rig = new Drayage(options, directory, portal, controlPort, client, namespace, gates);
     rig.undo(() => connection.close());
     rig.undo(() => rm(directory, { recursive: true, force: true }));
+    rig.undo(() => rig.network?.close() ?? Promise.resolve());
     rig.undo(() => rig.#unmountAll());
     rig.undo(() => removeControlSocket(controlPort));
     rig.undo(() => endMarked(directory));
@@ -154,14 +166,25 @@ export class Drayage {
     return join(this.directory, 'state');
   }
 
+  get standbyState(): string {
+    return join(this.directory, 'state-standby');
+  }
+
   get states(): string[] {
-    return this.options.remote === true
-      ? [this.state, join(this.directory, 'state-storage')]
-      : [this.state];
+    return [
+      this.state,
+      ...(this.isRemote ? [join(this.directory, 'state-storage')] : []),
+      ...(this.options.network === true ? [this.standbyState] : []),
+    ];
   }
 
   get workers(): WorkerProcess[] {
-    return [this.worker, ...(this.storageWorker === undefined ? [] : [this.storageWorker])];
+    const all = [this.worker, this.standby, this.storageWorker];
+    return all.filter((worker) => worker !== undefined);
+  }
+
+  get isRemote(): boolean {
+    return this.options.remote === true || this.options.network === true;
   }
 
   volumeFile(id: string): string {
@@ -169,7 +192,7 @@ export class Drayage {
   }
 
   async #setUp(): Promise<void> {
-    const { sourceMib = 32, destinationMib = sourceMib, twins, remote, tgtd } = this.options;
+    const { sourceMib = 32, destinationMib = sourceMib, twins, tgtd } = this.options;
     await mkdir(join(this.storage, 'volumes'), { recursive: true });
     const [source, destination] = [this.volumeFile('source'), this.volumeFile('destination')];
     await plant(source, sourceMib * MIB, 'source');
@@ -182,24 +205,34 @@ export class Drayage {
       this.undo(() => server.stop());
     }
     const key = await createKey(join(this.state, 'keys'));
-    this.worker = await this.makeWorker('', HOST, remote !== true);
-    if (remote === true) {
-      await importKey(join(this.directory, 'state-storage', 'keys'), formatKey(key));
-      this.storageWorker = await this.makeWorker('-storage', 'storage', true);
+    const [, ...others] = this.states;
+    for (const state of others) await importKey(join(state, 'keys'), formatKey(key));
+    if (this.options.network === true) await this.#makeNetwork();
+    this.worker = await this.makeWorker('', HOST, !this.isRemote);
+    if (this.isRemote) this.storageWorker = await this.makeWorker('-storage', 'storage', true);
+    if (this.network !== undefined) {
+      this.standby = await this.makeWorker('-standby', STANDBY, false);
     }
     await Promise.all(this.workers.map((worker) => worker.start()));
   }
 
+  async #makeNetwork(): Promise<void> {
+    const { directory, options } = this;
+    this.network = await Network.make(directory, options.address);
+    await this.network.addHost(HOST);
+    await this.network.addHost(STANDBY);
+  }
+
   /** A worker that is not started yet; one with the same suffix shares its state directory. */
   async makeWorker(suffix: string, host: string, ownsBackend: boolean): Promise<WorkerProcess> {
-    const { directory, options, portal, controlPort, storage: root } = this;
+    const { directory, options, portal, controlPort, storage: root, network } = this;
     const managed = options.tgtd !== 'foreign';
     const { devices = {} } = options;
     const backend = { type: 'tgt', root, portal, controlPort, managed, devices };
     const config = {
       host,
       stateDir: join(directory, `state${suffix}`),
-      temporal: { address: options.address, namespace: this.namespace },
+      temporal: { address: network?.temporal ?? options.address, namespace: this.namespace },
       backends: ownsBackend ? { [BACKEND]: backend } : {},
       limits: { ...LIMITS, ...options.limits },
       log: { level: 'debug' },
@@ -207,15 +240,19 @@ export class Drayage {
     const configFile = join(directory, `config${suffix}.yaml`);
     // JSON is YAML.
     await writeFile(configFile, JSON.stringify(config, undefined, 2));
+    const isMain = suffix === '';
+    const wrapper = [
+      ...(network?.enter(host) ?? []),
+      ...((isMain ? options.wrapper?.(directory) : undefined) ?? []),
+    ];
     return new WorkerProcess({
       program: join(options.dist, 'worker.js'),
       configFile,
       log: join(directory, `worker${suffix}.log`),
       gates: this.gates.directory,
       mark: directory,
-      ...(suffix === ''
-        ? { env: options.env?.(directory), wrapper: options.wrapper?.(directory) }
-        : {}),
+      wrapper,
+      ...(isMain ? { env: options.env?.(directory) } : {}),
     } as ConstructorParameters<typeof WorkerProcess>[0]);
   }
 

@@ -5,6 +5,7 @@ import { WORKFLOWS } from '../../contract/workflows.ts';
 import { shortName } from '../../system/host-state.ts';
 import type { Drayage } from './drayage.ts';
 import { markedProcesses } from './marked.ts';
+import { networksLeft } from './network.ts';
 
 async function names(directory: string): Promise<string[]> {
   return readdir(directory).catch(() => []);
@@ -98,8 +99,13 @@ async function workflows(rig: Drayage): Promise<string[]> {
   return found;
 }
 
+/** Network namespaces of rigs that have ended. */
+async function networks({ network }: Drayage): Promise<string[]> {
+  return (await networksLeft(network)).map((name) => `network namespace ${name}`);
+}
+
 /** Everything on this machine and at its tgtd that a copy should have taken back. */
 export async function leftovers(rig: Drayage): Promise<string[]> {
-  const looks = [atTgtd, inDirectories, locks, mounts, groups, processes, workflows];
+  const looks = [atTgtd, inDirectories, locks, mounts, groups, processes, workflows, networks];
   return (await Promise.all(looks.map((look) => look(rig)))).flat();
 }

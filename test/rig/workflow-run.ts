@@ -87,8 +87,9 @@ export abstract class WorkflowRun {
         if (status.name !== 'RUNNING') {
           throw new Error(`not parked but ${(await this.ending()).outcome}`);
         }
-        const { parked } = await this.status();
-        return parked.find((found) => step === undefined || found.step === step);
+        // Without a worker, or with one that is cut off, nobody can answer; then it is asked again.
+        const answer = await this.status().catch(() => undefined);
+        return answer?.parked.find((found) => step === undefined || found.step === step);
       },
       { seconds, everyMs: 250 },
     );

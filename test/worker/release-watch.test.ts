@@ -5,6 +5,8 @@ import { watchReleases } from '../../worker/release-watch.ts';
 import { attachmentOf } from '../storage/workbench.ts';
 
 const quiet = (): void => undefined;
+const giveUp = (): Promise<void> => Promise.resolve();
+const withDeadline = (_: number, act: () => unknown): unknown => act();
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 /** A Temporal in which the owner is in this state and its release ended so long ago. */
@@ -28,7 +30,7 @@ function temporal(owner: 'RUNNING' | 'PAUSED' | 'FAILED', heldSince?: Date) {
       return Promise.resolve();
     },
   };
-  const client = { options: { namespace }, workflow } as unknown as Client;
+  const client = { options: { namespace }, workflow, withDeadline } as unknown as Client;
   return { client, started, attachment };
 }
 
@@ -42,18 +44,20 @@ it.each([
   const since = heldForMs === undefined ? undefined : new Date(Date.now() - heldForMs);
   const { client, started, attachment } = temporal(owner, since);
   const listAttachments = () => Promise.resolve([attachment]);
-  await watchReleases({ client, limits: DEFAULT_LIMITS, log, listAttachments })();
+  await watchReleases({ client, limits: DEFAULT_LIMITS, log, giveUp, listAttachments })();
   expect(started).toEqual(releases === 0 ? [] : [`release/${attachment.id}`]);
 });
 
 it('what a workflow of another namespace holds is left alone, and said', async () => {
   const warnings: string[] = [];
   // A question to Temporal would fail here: it has no answer about another namespace.
-  const client = { options: { namespace: 'not-the-owner' } } as unknown as Client;
+  const options = { namespace: 'not-the-owner' };
+  const client = { options, withDeadline } as unknown as Client;
   const end = watchReleases({
     client,
     limits: DEFAULT_LIMITS,
     log: { ...log, warn: (message) => void warnings.push(message) },
+    giveUp,
     listAttachments: () => Promise.resolve([attachmentOf('disk1', 'one')]),
   });
   await end();

@@ -204,6 +204,7 @@ export class FakeWorld {
 
   readonly host: HostActivities = {
     surveyHost: () => this.#survey(),
+    answer: () => this.#step('answer', () => undefined),
     getConnectorProperties: () =>
       this.#step('getConnectorProperties', () => ({
         ...({ host: 'h1', ip: '127.0.0.1', platform: 'x86_64', os_type: 'linux' } as const),
@@ -252,6 +253,7 @@ export class FakeWorld {
   /** Temporal, as steps see it. */
   readonly dray: LeaksActivities & HookActivities = {
     isAtWork: () => this.#step('isAtWork', () => this.owner === 'open'),
+    lastHeartbeat: () => Promise.resolve(undefined),
     askOwners: (owners) => Promise.resolve(owners.map(() => ({ state: this.owner }))),
     askReleases: (ids) => Promise.resolve(ids.map(() => 'none' as const)),
     startReleases: () => Promise.resolve([]),

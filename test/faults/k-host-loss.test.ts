@@ -89,7 +89,7 @@ fault(
   {
     part,
     done: 'mover cut off while its copier lives, joined while the other one copies',
-    step: 'copyData, past 30 %',
+    step: 'copyData, past 20 %',
     setup,
     expected: 'completed',
   },
@@ -115,7 +115,7 @@ fault(
   {
     part,
     done: 'mover cut off without a policy, the copy moved by decision, the mover joined then',
-    step: 'copyData, past 30 %',
+    step: 'copyData, past 20 %',
     setup,
     expected: 'parked, decided move, then completed',
   },
@@ -138,7 +138,7 @@ fault(
   {
     part,
     done: 'mover cut off, its worker: SIGKILL, joined and started after the copy has ended',
-    step: 'copyData, past 30 %',
+    step: 'copyData, past 20 %',
     setup,
     expected: 'completed',
   },
@@ -223,7 +223,7 @@ fault(
   {
     part,
     done: 'mover cut off, joined again before it counts as gone',
-    step: 'copyData, past 30 %',
+    step: 'copyData, past 20 %',
     setup,
     expected: 'completed',
     resumed: true,

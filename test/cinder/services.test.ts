@@ -14,8 +14,6 @@ const LIMITS = {
   retryInitialSeconds: 0.5,
   retryMaximumSeconds: 2,
 };
-/** Longer than Cinder waits for an answer of one of its services (rpc_response_timeout of the rig). */
-const FROZEN_SECONDS = 25;
 const AWAY_SECONDS = 3;
 
 let [started, stage] = [] as unknown as [StartedCinder, CopyStage];
@@ -25,8 +23,8 @@ beforeAll(async () => {
   stage = await CopyStage.set(new Cinder(started.settings), { limits: LIMITS });
 }, 180_000);
 afterAll(async () => {
-  await stage.strike();
-  await started.stop();
+  // Also where a volume could not be deleted, so that no program stays.
+  await stage.strike().finally(() => started.stop());
 });
 beforeEach(() => stage.plant());
 afterEach(() => stage.proxy.forget());
@@ -35,12 +33,6 @@ async function restart(service: Service): Promise<void> {
   await started.services.kill(service);
   await sleep(AWAY_SECONDS * 1000);
   started.services.start(service);
-}
-
-async function freeze(service: Service): Promise<void> {
-  started.services.signal(service, 'SIGSTOP');
-  await sleep(FROZEN_SECONDS * 1000);
-  started.services.signal(service, 'SIGCONT');
 }
 
 /** What a fault did, to be waited for when the copy has ended. */
@@ -87,11 +79,6 @@ describe.each(Object.keys(CALLS) as Call[])('%s', (call) => {
 
 describe.each(['PUT /attachments', 'DELETE /attachments'] as const)('%s', (call) => {
   const [method, path] = CALLS[call];
-  it('cinder-volume is frozen in it for longer than Cinder waits', async () => {
-    stage.proxy.next(method, path, MOMENTS.before(begin(() => freeze('pool2'))));
-    await expectDone();
-  });
-
   it('cinder-api is killed in it and started again', async () => {
     stage.proxy.next(method, path, MOMENTS.in(begin(() => restart('api'))));
     await expectDone();
@@ -111,41 +98,42 @@ describe.each(['PUT /attachments', 'DELETE /attachments'] as const)('%s', (call)
 const SLOW = ['--limit', '100MiB/s'];
 
 describe('in mid-copy', () => {
-  /** Acts once both volumes are attached and bytes flow; a later `expectDone` has it done. */
-  async function expectDoneThough(act: () => Promise<unknown>): Promise<void> {
-    const { cinder } = stage;
+  /** Acts once both volumes are attached and bytes flow. */
+  function actLater(act: () => Promise<unknown>): void {
     fault = (async () => {
       await until('both are attached', async () => {
         const ids = [stage.source, stage.destination];
-        const states = await Promise.all(ids.map((id) => cinder.volume(id)));
+        const states = await Promise.all(ids.map((id) => stage.cinder.volume(id)));
         return states.every(({ status }) => status === 'in-use');
       });
       await sleep(2000);
       await act();
     })();
-    await expectDone(SLOW);
   }
 
-  it('cinder-volume is killed and started again', () => expectDoneThough(() => restart('pool2')));
+  it.each([
+    ['cinder-volume is', ['pool2']],
+    ['RabbitMQ is', ['broker']],
+    // tgtd has its targets again from cinder-volume.
+    ['tgtd and each cinder-volume are', ['tgtd', 'pool1', 'pool2']],
+  ] as const)('%s killed and started again', async (_, services) => {
+    actLater(async () => {
+      for (const service of services) await restart(service);
+    });
+    await expectDone(SLOW);
+  });
 
-  it('RabbitMQ is killed and started again', () => expectDoneThough(() => restart('broker')));
-
-  it('tgtd is killed, and has its targets again from cinder-volume', () =>
-    expectDoneThough(async () => {
-      await restart('tgtd');
-      await restart('pool1');
-      await restart('pool2');
-    }));
-
-  it('an administrator says that a volume is available', () =>
-    expectDoneThough(() => {
-      const change = { 'os-reset_status': { status: 'available', attach_status: 'detached' } };
-      return stage.cinder.call('POST', `/volumes/${stage.destination}/action`, change);
-    }));
-
-  it('somebody else deletes the attachment', () =>
-    expectDoneThough(async () => {
-      const [row] = await stage.cinder.attachments(stage.destination);
-      await stage.cinder.call('DELETE', `/attachments/${row!.id}`);
-    }));
+  it('an administrator says that a volume is available, and Cinder forgets its target', async () => {
+    const { cinder, destination } = stage;
+    const change = { 'os-reset_status': { status: 'available', attach_status: 'detached' } };
+    actLater(() => cinder.call('POST', `/volumes/${destination}/action`, change));
+    const { status, stderr, stdout } = await stage.copy(...SLOW);
+    await fault;
+    expect(status, stdout + stderr).toBe(0);
+    await stage.expectEqual();
+    // The API does not show it, so that nobody can take it away there; the next to attach does.
+    const left = await stage.leftovers();
+    expect(left).toEqual([expect.stringMatching(`^Target .*volume-${destination}$`)]);
+    await expectDone();
+  });
 });

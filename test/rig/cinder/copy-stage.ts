@@ -57,8 +57,11 @@ export class CopyStage {
     this.#undo.unshift(act);
   }
 
+  /** All of it, whatever fails. @throws AggregateError */
   async strike(): Promise<void> {
-    for (const act of this.#undo) await act();
+    const errors: unknown[] = [];
+    for (const act of this.#undo) await act().catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw new AggregateError(errors, 'the stage was not struck');
   }
 
   get #env(): Record<string, string> {

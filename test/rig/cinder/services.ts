@@ -74,11 +74,6 @@ export class Services {
     this.#running.set(service, child);
   }
 
-  /** Sends a signal to a service and all that it has started. */
-  signal(service: Service, name: NodeJS.Signals): void {
-    for (const pid of familyOf(this.#running.get(service)!.pid!)) process.kill(pid, name);
-  }
-
   /** SIGKILL for it and all that it has started. */
   async kill(service: Service): Promise<void> {
     const child = this.#running.get(service)!;

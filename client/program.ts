@@ -8,6 +8,7 @@ import { addDecideCommand } from './decide.ts';
 import { addDemoCommand } from './demo.ts';
 import { EXIT_MEANINGS } from './exit-codes.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addFleetCommand } from './fleet.ts';
 import { addKeyCommand } from './key.ts';
 import { addLeaksCommand } from './leaks.ts';
 import { addListCommand } from './list.ts';
@@ -46,6 +47,7 @@ const commands = [
   addArchiveCommand,
   addCancelCommand,
   addDecideCommand,
+  addFleetCommand,
   addLeaksCommand,
   addReplayCommand,
   addConfigCommand,

@@ -96,6 +96,26 @@ export const catalogue = {
     sentence: '{change} was refused: {because}',
     whatToDo: 'See `dray show` for what the copy is doing.',
   },
+  FleetPlanInvalid: {
+    class: 'user',
+    sentence: 'nothing was started, {file} is no usable plan: {problems}',
+    whatToDo: 'Mend every line that is named; docs/fleets.md has the form.',
+  },
+  FleetRunning: {
+    class: 'user',
+    sentence: 'a fleet called {name} is already running, from another plan',
+    whatToDo: 'See it with `dray fleet status {name}`, or give this plan another name.',
+  },
+  FleetNotFound: {
+    class: 'user',
+    sentence: 'no fleet is called "{name}"',
+    whatToDo: 'List the fleets with `dray fleet status`.',
+  },
+  FleetRefused: {
+    class: 'user',
+    sentence: '{change} of fleet {name} was refused: {because}',
+    whatToDo: 'See `dray fleet status {name}`.',
+  },
   EncryptionUnsupported: {
     class: 'user',
     sentence: 'volume {volume} is encrypted, and this host has no encryptor for it',

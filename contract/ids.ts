@@ -17,6 +17,11 @@ export function releaseWorkflowId(attachmentId: string): string {
   return `release/${attachmentId}`;
 }
 
+/** The workflow that copies many volumes, one open of each name. */
+export function fleetWorkflowId(name: string): string {
+  return `fleet/${name}`;
+}
+
 /**
  * The schedule by which a host's worker has leaks looked for; what it starts begins so as well. A
  * worker that only drives backends has one of its own, beside that of the mover.

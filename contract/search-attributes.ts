@@ -6,5 +6,8 @@ export const searchAttributes = {
   host: defineSearchAttributeKey('DrayHost', 'KEYWORD'),
   source: defineSearchAttributeKey('DraySource', 'KEYWORD'),
   destination: defineSearchAttributeKey('DrayDestination', 'KEYWORD'),
+  /** Name of the fleet that began the copy, and whose the volume is. */
+  fleet: defineSearchAttributeKey('DrayFleet', 'KEYWORD'),
+  tenant: defineSearchAttributeKey('DrayTenant', 'KEYWORD'),
   needsDecision: defineSearchAttributeKey('DrayNeedsDecision', 'BOOL'),
 };

@@ -10,6 +10,7 @@ export const WORKFLOWS = {
   findLeaks: 'findLeaks',
   inspectCopy: 'inspectCopy',
   notifyHooks: 'notifyHooks',
+  fleet: 'fleet',
 } as const;
 
 /** Argument of `manageVolume`: one act on a backend, done where the backend can be driven. */

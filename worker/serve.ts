@@ -1,6 +1,7 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { createFleetActivities } from '../activities/fleet.ts';
 import { createHookActivities } from '../activities/hooks.ts';
 import { stepInterceptor } from '../activities/interceptor.ts';
 import { createLeaksActivities, type LeaksContext } from '../activities/leaks.ts';
@@ -62,7 +63,11 @@ export function serveWorkflows(
     ...optionsOf(context, state),
     ...workflowSource(),
     taskQueue: WORKFLOW_QUEUE,
-    activities: { ...createLeaksActivities(dray), ...createHookActivities(dray.hooks) },
+    activities: {
+      ...createLeaksActivities(dray),
+      ...createHookActivities(dray.hooks),
+      ...createFleetActivities(dray.client),
+    },
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
   });
 }

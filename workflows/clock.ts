@@ -9,3 +9,9 @@ export function nowMs(): number {
   // eslint-disable-next-line no-restricted-globals -- as above
   return Date.now();
 }
+
+/** Milliseconds until a moment, given as ISO 8601. */
+export function msUntil(iso: string): number {
+  // eslint-disable-next-line no-restricted-globals -- as above
+  return Date.parse(iso) - nowMs();
+}

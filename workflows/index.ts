@@ -6,3 +6,4 @@ export { manageVolume } from './manage-volume.ts';
 export { examine } from './examine.ts';
 export { findLeaks } from './find-leaks.ts';
 export { notifyHooks } from './notify-hooks.ts';
+export { fleet } from './fleet.ts';

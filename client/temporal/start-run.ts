@@ -1,7 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { attributesAtStart } from '../../contract/copy-start.ts';
 import type { DrayError } from '../../contract/errors.ts';
 import { WORKFLOW_QUEUE } from '../../contract/queues.ts';
-import { searchAttributes } from '../../contract/search-attributes.ts';
 import type { WORKFLOWS } from '../../contract/workflows.ts';
 
 /** A workflow that attaches volumes on a host, and how it shows in lists from its start. */
@@ -23,6 +23,7 @@ export async function startRun(
   { type, workflowId, input, summary, details, source, destination }: RunToStart,
   whenOpen: (cause: unknown) => DrayError,
 ): Promise<{ workflowId: string; runId: string }> {
+  const from = source === undefined ? {} : { source };
   try {
     const handle = await client.workflow.start(type, {
       workflowId,
@@ -32,13 +33,7 @@ export async function startRun(
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: summary,
       staticDetails: details.join('\n\n'),
-      typedSearchAttributes: [
-        { key: searchAttributes.phase, value: 'preparing' },
-        { key: searchAttributes.host, value: input.host },
-        ...(source === undefined ? [] : [{ key: searchAttributes.source, value: source }]),
-        { key: searchAttributes.destination, value: destination },
-        { key: searchAttributes.needsDecision, value: false },
-      ],
+      typedSearchAttributes: attributesAtStart({ host: input.host, destination, ...from }),
     });
     return { workflowId, runId: handle.firstExecutionRunId };
   } catch (error) {

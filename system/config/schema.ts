@@ -10,7 +10,9 @@ import { parseTimetable } from './timetable.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'must be an absolute path');
 const seconds = z.number().positive();
-const hostId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, 'must look like a host name');
+export const hostId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, 'must look like a host name');
 const lanes = z.int().min(1).max(32);
 const portal = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}$/, 'must be host:port');
 const iqn = z.string().regex(/^iqn\.\d{4}-\d{2}\.[\w.:-]{1,190}$/, 'must be an IQN (RFC 3720)');

@@ -3,13 +3,15 @@ import type { RateLimit } from '../../contract/control.ts';
 import { DrayError } from '../../contract/errors.ts';
 
 /** From a minute of the day to another one, which it does not include; may go past midnight. */
-export type Window = { from: number; to: number; limit: RateLimit };
+export type Span = { from: number; to: number };
+type Window = Span & { limit: RateLimit };
 
 /** Limits by time of day: the first window that fits, else what stands after `else`. */
 export type Timetable = { windows: Window[]; otherwise?: RateLimit };
 
-const MINUTES_A_DAY = 24 * 60;
-const WINDOW = /^(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})\s+(.+)$/;
+export const MINUTES_A_DAY = 24 * 60;
+const SPAN = /^(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})$/;
+const WINDOW = /^(\S+)\s+(.+)$/;
 
 const bad = (because: string): DrayError =>
   new DrayError('BadOption', { option: 'timetable', because });
@@ -28,18 +30,32 @@ function limitOf(entry: string, text: string): RateLimit {
   throw bad(`in "${entry}": ${rate}, nor unlimited`);
 }
 
-function windowOf(entry: string): Window {
-  const match = WINDOW.exec(entry);
-  if (match === null) {
-    throw bad(`"${entry}" is not of the form 22:00-06:00 100MiB/s or else unlimited`);
-  }
-  const [, fromHours, fromMinutes, toHours, toMinutes, limit = ''] = match;
+const isTimes = (text: string): boolean => SPAN.test(text);
+
+/** Reads `22:00-06:00`. @throws BadOption with the reason */
+export function parseSpan(text: string): Span {
+  const match = SPAN.exec(text);
+  if (match === null) throw bad(`"${text}" is not of the form 22:00-06:00`);
+  const [, fromHours, fromMinutes, toHours, toMinutes] = match;
   const [from, to] = [minuteOf(fromHours, fromMinutes), minuteOf(toHours, toMinutes)];
   if (from === undefined || from === MINUTES_A_DAY || to === undefined) {
-    throw bad(`in "${entry}": times go from 00:00 to 24:00`);
+    throw bad(`in "${text}": times go from 00:00 to 24:00`);
   }
-  if (from === to) throw bad(`in "${entry}": nothing lies between the two times`);
-  return { from, to, limit: limitOf(entry, limit) };
+  if (from === to) throw bad(`in "${text}": nothing lies between the two times`);
+  return { from, to };
+}
+
+/** Whether a minute of the day lies in it. */
+export function liesIn({ from, to }: Span, minute: number): boolean {
+  return from < to ? from <= minute && minute < to : from <= minute || minute < to;
+}
+
+function windowOf(entry: string): Window {
+  const [, times = '', limit = ''] = WINDOW.exec(entry) ?? [];
+  if (!isTimes(times)) {
+    throw bad(`"${entry}" is not of the form 22:00-06:00 100MiB/s or else unlimited`);
+  }
+  return { ...parseSpan(times), limit: limitOf(entry, limit) };
 }
 
 /**
@@ -65,7 +81,5 @@ export function slowestOf({ windows, otherwise }: Timetable): number | undefined
 /** The limit at a moment, in local time; undefined where the timetable says nothing of it. */
 export function limitAt({ windows, otherwise }: Timetable, moment: Date): RateLimit | undefined {
   const minute = moment.getHours() * 60 + moment.getMinutes();
-  const fits = ({ from, to }: Window): boolean =>
-    from < to ? from <= minute && minute < to : from <= minute || minute < to;
-  return windows.find(fits)?.limit ?? otherwise;
+  return windows.find((window) => liesIn(window, minute))?.limit ?? otherwise;
 }

@@ -1,0 +1,102 @@
+import { defineQuery, defineUpdate, setHandler } from '@temporalio/workflow';
+import { describeError } from '../../contract/errors.ts';
+import {
+  type CancelRequest,
+  FLEET_STATUS_QUERY,
+  FLEET_UPDATES,
+  type FleetAnswer,
+  type FleetLimits,
+  type FleetRequest,
+  type FleetStatus,
+  type FleetUpdate,
+  MAX_AT_ONCE,
+  type ResizeRequest,
+  type RetryRequest,
+} from '../../contract/fleet.ts';
+import { failureOf } from '../faults.ts';
+
+/** What a fleet does when it is told to; each answers what came of it. */
+export type Told = {
+  pause: (request: FleetRequest) => FleetAnswer;
+  resume: (request: FleetRequest) => FleetAnswer;
+  resize: (request: ResizeRequest) => FleetAnswer;
+  cancel: (request: CancelRequest) => FleetAnswer;
+  retry: (request: RetryRequest) => FleetAnswer;
+};
+
+const DESCRIPTIONS: Record<FleetUpdate, string> = {
+  pause: 'Begin no more volumes; copies at work go on to their end',
+  resume: 'Go on after a pause or a stop; the failures so far do not stop it again',
+  resize: 'Change how many copies are at work at once; a limit of 0 takes it away',
+  cancel: 'Begin no more volumes and cancel the copies at work, unless leaveRunning says otherwise',
+  retry: 'Begin again what failed, and with cancelled what was cancelled',
+};
+
+const LIMITS: readonly (keyof FleetLimits)[] = [
+  'total',
+  'perBackend',
+  'perHost',
+  'perPair',
+  'perTenant',
+];
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Why limits cannot be what is asked for; undefined when they can. */
+function whyBadLimits(limits: unknown): string | undefined {
+  if (!isObject(limits) || Object.keys(limits).length === 0) return 'it needs limits';
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!LIMITS.includes(name as 'total')) return `there is no limit called ${name}`;
+    const least = name === 'total' ? 1 : 0;
+    const fits = Number.isSafeInteger(limit) && (limit as number) >= least;
+    if (!fits || (limit as number) > MAX_AT_ONCE) {
+      return `${name} is a whole number from ${least} to ${MAX_AT_ONCE}`;
+    }
+  }
+  return undefined;
+}
+
+/** Why a request cannot be read; undefined when it can. */
+function whyUnreadable(update: FleetUpdate, request: unknown): string | undefined {
+  if (request === undefined && update !== 'resize') return undefined;
+  if (!isObject(request)) return 'its argument is an object';
+  if (typeof (request['reason'] ?? '') !== 'string') return 'a reason is text';
+  for (const flag of ['leaveRunning', 'cancelled']) {
+    if (typeof (request[flag] ?? false) !== 'boolean') return `${flag} is true or false`;
+  }
+  return update === 'resize' ? whyBadLimits(request['limits']) : undefined;
+}
+
+/** Where people tell a fleet what they want, and ask how it is. `refusal`: why it is too late. */
+export function openDesk(
+  name: string,
+  told: Told,
+  refusal: (update: FleetUpdate) => string | undefined,
+  status: () => FleetStatus,
+): void {
+  for (const update of FLEET_UPDATES) {
+    const act = told[update] as (request: FleetRequest) => FleetAnswer;
+    setHandler(
+      defineUpdate<FleetAnswer, [FleetRequest | undefined]>(update),
+      (request) => act(request ?? {}),
+      {
+        description: DESCRIPTIONS[update],
+        validator: (request) => {
+          const because = whyUnreadable(update, request) ?? refusal(update);
+          if (because === undefined) return;
+          throw failureOf(describeError('FleetRefused', { change: update, name, because }));
+        },
+      },
+    );
+  }
+  setHandler(defineQuery<FleetStatus>(FLEET_STATUS_QUERY), status, {
+    description: 'Counts, waves, what is parked and what failed',
+  });
+}
+
+/** With limits of 0 taken away. */
+export function resized(limits: FleetLimits, wanted: Partial<FleetLimits>): FleetLimits {
+  const all = Object.entries({ ...limits, ...wanted });
+  return Object.fromEntries(all.filter(([, limit]) => limit > 0)) as FleetLimits;
+}

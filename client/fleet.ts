@@ -101,8 +101,8 @@ export function addFleetCommand(program: Command): void {
     .argument('[name]', 'name of the fleet (default: list all)')
     .description('how far a fleet is, what failed and what waits for a decision')
     .action(perform((context, _options, name?: string) => show(context, name)));
-  const telling = <O extends FleetRequest>(change: FleetUpdate) =>
-    perform<O>((context, options, name = '') => tell(context, name, change, options));
+  const telling = (change: FleetUpdate) =>
+    perform<FleetRequest>((context, options, name = '') => tell(context, name, change, options));
   addTellCommand(fleet, 'pause', 'begin no more volumes; copies at work go on').action(
     telling('pause'),
   );

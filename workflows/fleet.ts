@@ -366,8 +366,10 @@ class Fleet {
  */
 export async function fleet(input: FleetInput): Promise<FleetStatus> {
   const running = new Fleet(input);
+  // Whoever cancels it in Temporal's own way gets the same, also for what that asks of others.
+  const cancel = (): unknown => running.cancel({ reason: 'cancelled in Temporal' });
   CancellationScope.current().cancelRequested.catch(() =>
-    running.cancel({ reason: 'in Temporal' }),
+    CancellationScope.nonCancellable(() => Promise.resolve(cancel())),
   );
   return CancellationScope.nonCancellable(() => running.run());
 }

@@ -2,6 +2,7 @@ import {
   type Client,
   defaultPayloadConverter,
   WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
 } from '@temporalio/client';
 import { DrayError } from '../../contract/errors.ts';
 import {
@@ -18,7 +19,6 @@ import { fleetWorkflowId } from '../../contract/ids.ts';
 import { WORKFLOW_QUEUE } from '../../contract/queues.ts';
 import { searchAttributes } from '../../contract/search-attributes.ts';
 import { WORKFLOWS } from '../../contract/workflows.ts';
-import { describe, type Described } from './describe.ts';
 import { update } from './update.ts';
 import { viewOf, type WorkflowView } from './workflow-view.ts';
 
@@ -59,11 +59,11 @@ export async function startFleet(client: Client, input: FleetInput): Promise<Sta
   }
 }
 
-async function describeFleet(client: Client, name: string): Promise<Described> {
+async function describeFleet(client: Client, name: string): Promise<WorkflowView> {
   try {
-    return await describe(client, { workflowId: fleetWorkflowId(name) });
+    return viewOf(await client.workflow.getHandle(fleetWorkflowId(name)).describe());
   } catch (error) {
-    if (!(error instanceof DrayError)) throw error;
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new DrayError('FleetNotFound', { name }, { cause: error });
   }
 }
@@ -87,7 +87,7 @@ async function statusOf(client: Client, view: WorkflowView): Promise<FleetStatus
 
 /** @throws FleetNotFound */
 export async function showFleet(client: Client, name: string): Promise<ShownFleet> {
-  const { steps: _, ...view } = await describeFleet(client, name);
+  const view = await describeFleet(client, name);
   const status = await statusOf(client, view);
   return { view, ...(status === undefined ? {} : { status }) };
 }
@@ -129,17 +129,20 @@ export async function inputOf(client: Client, { workflowId, runId }: WorkflowVie
   return defaultPayloadConverter.fromPayload<FleetInput>(payload ?? {});
 }
 
-const LETTERS = VOLUME_STATES;
+const { failed, cancelled: wasCancelled, again: isAgain } = VOLUME_STATES;
 
 /** The same with what failed, or was cancelled, to be begun again. */
-function again(state: FleetState, cancelled: boolean): FleetState {
-  const { stopped: _, cancelled: __, paused: ___, ...rest } = state;
-  const letters = state.letters.replaceAll(LETTERS.failed, LETTERS.again);
-  return {
-    ...rest,
-    letters: cancelled ? letters.replaceAll(LETTERS.cancelled, LETTERS.again) : letters,
+function again({ letters, ...before }: FleetState, cancelled: boolean): FleetState {
+  const retried = letters.replaceAll(failed, isAgain);
+  const state: FleetState = {
+    ...before,
+    letters: cancelled ? retried.replaceAll(wasCancelled, isAgain) : retried,
     forgiven: { failures: 0, ended: 0 },
   };
+  delete state.paused;
+  delete state.stopped;
+  delete state.cancelled;
+  return state;
 }
 
 /**
@@ -160,6 +163,6 @@ export async function retryFleet(
   const state = again(status.state, cancelled);
   if (state.letters === status.state.letters) throw refuse('nothing in it failed');
   await startFleet(client, { ...(await inputOf(client, view)), state });
-  const volumes = state.letters.split(LETTERS.again).length - 1;
+  const volumes = state.letters.split(isAgain).length - 1;
   return { changed: true, said: `begins ${volumes} volumes again`, phase: 'running' };
 }

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readSize } from '../client/arguments.ts';
+import type { FleetOptions } from './fleet/options.ts';
 import type { PeerOptions } from './peers/options.ts';
 import { PEER_STORAGES, type PeerStorage } from './peers/storages.ts';
 
@@ -17,11 +18,12 @@ export type BenchOptions = {
   writeDocs: boolean;
 };
 
-/** What is asked for: Drayage beside bare dd, or its engines beside what others have. */
-export type Asked = { dray: BenchOptions } | { peers: PeerOptions };
+/** What is asked for: Drayage beside bare dd, its engines beside what others have, or fleets. */
+export type Asked = { dray: BenchOptions } | { peers: PeerOptions } | { fleet: FleetOptions };
 
 type Flags = {
   peers?: true;
+  fleet?: number;
   keep?: string;
   size?: number;
   rounds?: number;
@@ -43,6 +45,7 @@ export function readOptions(argv: readonly string[]): Asked {
   const command = new Command('bench')
     .description('measure copies and their control plane beside bare dd, on this machine')
     .option('--peers', 'measure the engines beside nbdcopy, qemu-img, ddrescue, cp and dd instead')
+    .option('--fleet <volumes>', 'measure a fleet of so many volumes of 1 MiB instead', count)
     .option('--size <size>', 'bytes of each volume; default 2GiB, with --peers 1GiB', readSize)
     .option('--rounds <count>', 'how often each tool copies; default 4, with --peers 2', count)
     .option('--copies <count>', 'copies of 1 MiB for the control plane', count, 20)
@@ -56,10 +59,11 @@ export function readOptions(argv: readonly string[]): Asked {
       'with --peers: go on with the storages that this file has no results of',
     )
     .option('--json', 'print one JSON document on stdout and nothing else there')
-    .option('--write-docs', 'write docs/benchmarks.md, or -peers.md, from this run')
+    .option('--write-docs', 'write docs/benchmarks.md, -peers.md or scale.md from this run')
     .parse(argv);
   const { storage, copies, ...flags } = command.opts<Flags>();
   const how = { json: flags.json === true, writeDocs: flags.writeDocs === true };
+  if (flags.fleet !== undefined) return { fleet: { volumes: flags.fleet, ...how } };
   if (flags.peers) {
     const { size: sizeBytes = 2 ** 30, rounds = 2 } = flags;
     const storages = storage === 'all' ? PEER_STORAGES : [storage];

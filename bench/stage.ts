@@ -42,7 +42,12 @@ export function rawFile(stage: Pick<Stage, 'directory'>, storage: Storage, id: s
   return join(rootOf(stage, storage), 'volumes', `${id}.raw`);
 }
 
-async function writeConfig(directory: string, storages: readonly Storage[], controlPort: number) {
+async function writeConfig(
+  directory: string,
+  storages: readonly Storage[],
+  controlPort: number,
+  copySlots: number | undefined,
+) {
   const port = await freePort([]);
   const portal = `127.0.0.1:${await freePort([port])}`;
   const all = {
@@ -60,6 +65,7 @@ async function writeConfig(directory: string, storages: readonly Storage[], cont
     stateDir: join(directory, 'state'),
     temporal: { address: `127.0.0.1:${port}`, port, namespace: 'default' },
     backends: Object.fromEntries(storages.map((storage) => [storage, all[storage]])),
+    ...(copySlots === undefined ? {} : { copy: { slots: copySlots } }),
   };
   const file = join(directory, 'config.yaml');
   // YAML is a superset of JSON.
@@ -67,8 +73,11 @@ async function writeConfig(directory: string, storages: readonly Storage[], cont
   return file;
 }
 
-/** Everything as `dray server` and `dray worker` run it, with their default settings. */
-export async function setStage(storages: readonly Storage[]): Promise<Stage> {
+/**
+ * Everything as `dray server` and `dray worker` run it, with their default settings but for the
+ * copies that the host runs at once, where those are given.
+ */
+export async function setStage(storages: readonly Storage[], copySlots?: number): Promise<Stage> {
   const directory = await mkdtemp(join(await realpath(tmpdir()), 'dray-bench-'));
   const controlPort = freeControlPort();
   const started: { client?: Client; worker?: WorkerProcess; server?: DevServer } = {};
@@ -96,7 +105,7 @@ export async function setStage(storages: readonly Storage[]): Promise<Stage> {
   try {
     const programs = await compileInto(directory);
     const temporalBinary = await locateTemporal();
-    const configFile = await writeConfig(directory, storages, controlPort);
+    const configFile = await writeConfig(directory, storages, controlPort, copySlots);
     const config = loadConfig(configFile);
     await createKey(keysDirectory(config));
     started.server = await startDevServer({

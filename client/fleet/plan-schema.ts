@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseBlockSize } from '../../contract/block-size.ts';
 import { ENGINES, ON_READ_ERROR, VERIFY_MODES } from '../../contract/copy.ts';
 import { engineAsked } from '../../contract/engine-asked.ts';
 import { DrayError } from '../../contract/errors.ts';
@@ -30,8 +31,14 @@ const atOnce = z.int().min(1).max(MAX_AT_ONCE);
 const optionsSchema = z
   .strictObject({
     engine: z.enum(['auto', ...ENGINES]).exactOptional(),
-    blockSize: z.string().exactOptional(),
+    blockSize: z.string().superRefine(passes(parseBlockSize)).exactOptional(),
     bytesPerSecond: z.int().min(1).exactOptional(),
+    ionice: z
+      .strictObject({
+        class: z.literal([1, 2, 3]),
+        level: z.int().min(0).max(7).exactOptional(),
+      })
+      .exactOptional(),
     verify: z.enum(VERIFY_MODES).exactOptional(),
     onReadError: z.enum(ON_READ_ERROR).exactOptional(),
   })

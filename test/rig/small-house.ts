@@ -15,7 +15,7 @@ import { until } from './poll.ts';
 import { startTemporal, type TestTemporal } from './temporal.ts';
 
 const WORKER = join(import.meta.dirname, '../../worker.ts');
-const LIMITS = {
+export const HOUSE_LIMITS = {
   heartbeatSeconds: 3,
   scheduleToStartSeconds: 4,
   patienceSeconds: 10,
@@ -37,7 +37,10 @@ export class SmallHouse {
   ) {}
 
   /** With Temporal's Web UI when asked for; `more`: settings of the worker beside its own. */
-  static async open({ ui = false, more = {} } = {}): Promise<SmallHouse> {
+  static async open({
+    ui = false,
+    more = () => ({}),
+  }: { ui?: boolean; more?: (directory: string) => object } = {}): Promise<SmallHouse> {
     const directory = await mkdtemp(join(tmpdir(), 'dray-house-'));
     const temporal = await startTemporal({ ui });
     const stateDir = join(directory, 'state');
@@ -47,9 +50,9 @@ export class SmallHouse {
       stateDir,
       temporal: { address: temporal.address },
       backends: { disks: { type: 'file', root: join(directory, 'disks') } },
-      limits: LIMITS,
+      limits: HOUSE_LIMITS,
       copy: { slots: 4 },
-      ...more,
+      ...more(directory),
     };
     const file = join(directory, 'config.yaml');
     // JSON is YAML.
@@ -58,17 +61,24 @@ export class SmallHouse {
     const client = new Client({ connection, namespace: temporal.namespace });
     const house = new SmallHouse(directory, temporal, loadConfig(file), client);
     await mkdir(join(directory, 'disks', 'volumes'), { recursive: true });
-    await house.#startWorker();
+    await house.startWorker();
     return house;
   }
 
-  async #startWorker(): Promise<void> {
+  /** Returns when it says that it is ready. */
+  async startWorker(): Promise<void> {
     const argv = ['--import', import.meta.resolve('tsx'), WORKER, '--config', this.#configFile];
     const worker = execa(process.execPath, argv, { reject: false, all: true });
     this.#worker = worker;
     let log = '';
     worker.all.on('data', (text: Buffer) => (log += text.toString()));
     await until('the worker is ready', () => log.includes('worker ready'));
+  }
+
+  /** Returns when it has ended. */
+  async endWorker(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    this.#worker?.kill(signal);
+    await this.#worker;
   }
 
   get #configFile(): string {
@@ -124,8 +134,7 @@ export class SmallHouse {
   }
 
   async close(): Promise<void> {
-    this.#worker?.kill('SIGTERM');
-    await this.#worker;
+    await this.endWorker('SIGTERM');
     await this.client.connection.close();
     await this.temporal.stop();
     await rm(this.directory, { recursive: true });

@@ -55,7 +55,7 @@ beforeAll(async () => {
   const limits = { heartbeatSeconds: 3, scheduleToStartSeconds: 4, patienceSeconds: 60 };
   const deaf = { url: `http://127.0.0.1:${await freePort()}/`, secretFile };
   const hooks = { pager: { url: receiver.url, secretFile }, deaf };
-  house = await SmallHouse.open({ more: { limits, hooks, metrics: { listen } } });
+  house = await SmallHouse.open({ more: () => ({ limits, hooks, metrics: { listen } }) });
 
   await house.plant('s1', 's2', BYTES);
   await house.plant('p1', 'p2', MIB);

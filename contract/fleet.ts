@@ -146,7 +146,7 @@ export type FleetStatus = {
   bytesDone: number;
   /** The one at work; the last one at the end. */
   wave: number;
-  waves: number;
+  lastWave: number;
   /** Seconds until all but the parked ones are done; absent while nobody can tell. */
   etaSeconds?: number;
   /** When the next window begins, while none is open. */

@@ -106,7 +106,7 @@ class Fleet {
       volumes: volumes.length,
       bytesTotal: volumes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       wave: wave ?? waves.at(-1) ?? 0,
-      waves: waves.length,
+      lastWave: waves.at(-1) ?? 0,
       ...(eta === undefined ? {} : { etaSeconds: eta }),
       ...(opensAt === undefined ? {} : { opensAt }),
       running: openIn('running'),

@@ -74,10 +74,10 @@ function renderNext(name: string, { phase, counts }: FleetStatus): string[] {
 }
 
 function renderStatus(name: string, status: FleetStatus): string {
-  const { counts, bytesDone, bytesTotal, wave, waves, parked, failed, state } = status;
+  const { counts, bytesDone, bytesTotal, wave, lastWave, parked, failed, state } = status;
   return [
     `fleet ${name}: ${renderPhase(status)}`,
-    `${renderCounts(counts)}; wave ${wave} of ${waves}`,
+    `${renderCounts(counts)}; wave ${wave}, the last is ${lastWave}`,
     `${renderBytes(bytesDone)} of ${renderBytes(bytesTotal)}; at once: ${renderLimits(state.limits)}`,
     ...failed.map(({ workflowId, code, message }) => `${workflowId} failed: ${code}: ${message}`),
     ...parked.slice(0, SHOWN).map((id) => `waits for a decision: dray why ${id}`),

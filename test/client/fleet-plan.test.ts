@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { describeFailure } from '../../client/failure.ts';
 import { readCsv } from '../../client/fleet/csv.ts';
 import { inWaves, measure, rowsOfBackend } from '../../client/fleet/make-plan.ts';
@@ -6,6 +7,7 @@ import { readPlan, renderPlan } from '../../client/fleet/plan-file.ts';
 import { readRows } from '../../client/fleet/rows.ts';
 import type { FleetOrder, PlannedVolume } from '../../contract/fleet.ts';
 import { packVolumes, unpackVolumes } from '../../contract/fleet-volumes.ts';
+import { itSurvives } from '../rig/fuzz.ts';
 
 const ORDER: FleetOrder = {
   id: '0198f0f0-1111-7222-8333-444455556666',
@@ -186,4 +188,25 @@ it('the first of the order become canaries, the others waves', () => {
   expect(wavesOf({})).toEqual([1, 1, 1, 1, 1]);
   expect(wavesOf({ canary: 1 })).toEqual([1, 1, 1, 1, 0]);
   expect(wavesOf({ canary: 1, waveSize: 2 })).toEqual([1, 1, 2, 2, 0]);
+});
+
+describe('whatever is handed over, it is read or refused:', () => {
+  const volumeText = z.string().regex(/^[a-z0-9-]+:.+$/);
+  const planned = z.looseObject({ source: volumeText, destination: volumeText });
+  itSurvives([
+    {
+      name: 'a plan',
+      sample: PLAN,
+      parse: (bytes) => readPlan('plan.yaml', bytes.toString()).volumes,
+      answers: z.array(planned).min(1),
+      refuses: ['FleetPlanInvalid'],
+    },
+    {
+      name: 'a CSV file',
+      sample: 'source,destination,wave,tenant\na:v1,b:v1,1,acme\na:v2,b:v2,2,\n',
+      parse: (bytes) => readRows(readCsv('fleet.csv', bytes.toString(), 'mover')).volumes,
+      answers: z.array(planned),
+      refuses: ['FleetPlanInvalid'],
+    },
+  ]);
 });

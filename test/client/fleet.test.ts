@@ -60,21 +60,23 @@ async function equal(id: string): Promise<boolean> {
 }
 
 /** The document that `dray … --json` prints, and how it ended. */
-async function json<T>(...args: string[]): Promise<{ status: number | undefined; said: T }> {
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a test looks into
+async function json(...args: string[]): Promise<{ status: number | undefined; said: any }> {
   const { status, stdout, stderr } = await house.dray(...args, '--json');
   expect(stdout, stderr).not.toBe('');
-  return { status, said: JSON.parse(stdout) as T };
+  return { status, said: JSON.parse(stdout) as unknown };
 }
 
 async function fleetStatus(name: string): Promise<FleetStatus> {
   return until('an answer', async () => {
-    return (await json<ShownFleet>('fleet', 'status', name)).said.status;
+    return ((await json('fleet', 'status', name)).said as ShownFleet).status;
   });
 }
 
-const refused = async (...args: string[]) => {
-  const { status, said } = await json<{ error: { code: string; message: string } }>(...args);
-  return { status, ...said.error };
+type Refused = { status: number | undefined; code: string; message: string };
+const refused = async (...args: string[]): Promise<Refused> => {
+  const { status, said } = await json(...args);
+  return { status, ...(said as { error: Omit<Refused, 'status'> }).error };
 };
 
 it(
@@ -108,9 +110,10 @@ it(
       seconds: 200,
       everyMs: 500,
     });
-    const report = await json<FleetReport>('fleet', 'report', 'evening');
+    const report = await json('fleet', 'report', 'evening');
     expect(report.status).toBe(0);
-    expect(report.said.volumes.map(({ state, wave }) => [state, wave])).toEqual([
+    const { volumes } = report.said as FleetReport;
+    expect(volumes.map(({ state, wave }) => [state, wave])).toEqual([
       ['done', 0],
       ...[2, 3, 4, 5].map(() => ['done', 1]),
     ]);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFailure } from '../../client/failure.ts';
 import { retryFleet } from '../../client/temporal/fleet.ts';
@@ -12,6 +13,7 @@ import { FleetRig, FleetUnderTest, inputOf, volumes } from './fleet/rig.ts';
 
 let rig: FleetRig;
 beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   rig = await FleetRig.start();
 });
 afterAll(() => rig.stop());

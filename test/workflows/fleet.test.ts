@@ -1,9 +1,11 @@
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFailure } from '../../client/failure.ts';
 import { FleetRig, type FleetUnderTest, plain, volumes } from './fleet/rig.ts';
 
 let rig: FleetRig;
 beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   rig = await FleetRig.start();
 });
 afterAll(() => rig.stop());
@@ -78,7 +80,7 @@ describe('a fleet', () => {
     );
     await fleet.until('4 at work', ({ counts }) => counts.running === 4);
     expect(await running(fleet)).toEqual([t1[0], t2[0], h1[0], h2[0]].sort());
-    const resized = await fleet.tell('resize', { limits: { perTenant: 0, perHost: 0 } } as object);
+    const resized = await fleet.tell('resize', { limits: { perTenant: 0, perHost: 0 } });
     expect(resized.said).toBe('has at once: total 8');
     await fleet.until('all at work', ({ counts }) => counts.running === 8);
     await goOnAll(many);
@@ -198,7 +200,7 @@ describe('a fleet', () => {
   ] as const)('refuses %s with %j', async (change, request, because) => {
     const [id = ''] = named('slow', 1);
     const fleet = await rig.fleet(volumes([id]));
-    const { code, message } = await refusal(fleet.tell(change, request as object));
+    const { code, message } = await refusal(fleet.tell(change, request));
     expect(code).toBe('FleetRefused');
     expect(message).toContain(because);
     await rig.goOn(id);
@@ -229,7 +231,7 @@ describe('a fleet', () => {
     const ids = named('slow', 3);
     const fleet = await rig.fleet(volumes(ids), { limits: { total: 2 } });
     await fleet.until('two at work', ({ counts }) => counts.running === 2);
-    await fleet.tell('cancel', { leaveRunning: true } as object);
+    await fleet.tell('cancel', { leaveRunning: true });
     await rig.goOn(ids[0]!);
     const left = await fleet.until('one is done', ({ counts }) => counts.done === 1);
     expect(left).toMatchObject({ phase: 'cancelling', counts: { running: 1, cancelled: 1 } });

@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { DrayError } from '../../contract/errors.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { startTemporal } from '../rig/temporal.ts';
+import { saveFleet } from './fleet/save-fleet.ts';
 import { FakeWorld, untilCancelled } from './fake-world.ts';
 import { type CopyUnderTest, startCopy, startWorkers } from './rig.ts';
 
 /**
  * Records the histories of a release, once: one copy that finished, one that is parked, one that
- * was cancelled. They are replayed by the tests of every later version and never edited.
+ * was cancelled, and one fleet. They are replayed by the tests of every later version and never
+ * edited.
  */
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -30,8 +32,8 @@ function withoutPlaces(history: string): string {
   return history.replaceAll(packages, 'node_modules').replaceAll(root, '');
 }
 
-async function save(name: string, copy: CopyUnderTest): Promise<void> {
-  const history = withoutPlaces(historyToJSON(await copy.handle.fetchHistory()));
+async function save(name: string, { handle }: Pick<CopyUnderTest, 'handle'>): Promise<void> {
+  const history = withoutPlaces(historyToJSON(await handle.fetchHistory()));
   await writeFile(join(directory, `${name}.json`), `${history}\n`);
 }
 
@@ -57,3 +59,5 @@ await save('cancelled', cancelled);
 await workers.stop();
 await env.teardown();
 await server.stop();
+
+await saveFleet(save);

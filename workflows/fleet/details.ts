@@ -16,7 +16,7 @@ export function renderDetails(status: FleetStatus): string {
     status;
   const { done, running, parked, failed, cancelled, waiting } = counts;
   return [
-    `**Fleet ${name}**: wave ${status.wave} of ${status.waves}`,
+    `**Fleet ${name}**: wave ${status.wave}, the last is ${status.lastWave}`,
     PHASES[phase],
     `${done} of ${volumes} volumes are done, ${renderBytes(bytesDone)} of ${renderBytes(bytesTotal)}.`,
     `${running} at work, ${waiting} wait, ${parked} parked, ${failed} failed, ${cancelled} cancelled.`,

@@ -1,11 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-} from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { createFleetActivities } from '../../../activities/fleet.ts';
@@ -14,7 +8,6 @@ import {
   type FleetAnswer,
   type FleetInput,
   type FleetOrder,
-  type FleetRequest,
   type FleetStatus,
   type FleetUpdate,
   type PlannedVolume,
@@ -73,8 +66,6 @@ export class FleetRig {
   ) {}
 
   static async start(): Promise<FleetRig> {
-    const logger = new DefaultLogger('ERROR');
-    Runtime.install({ logger });
     const temporal = await startTemporal();
     const { address } = temporal;
     const rig = new FleetRig(
@@ -83,7 +74,7 @@ export class FleetRig {
       await NativeConnection.connect({ address }),
       await bundleWorkflowCode({
         workflowsPath: fileURLToPath(new URL('./fake-workflows.ts', import.meta.url)),
-        logger,
+        logger: new DefaultLogger('ERROR'),
       }),
     );
     await rig.startWorker();
@@ -155,7 +146,7 @@ export class FleetUnderTest {
     return until('an answer', async () => (await showFleet(this.rig.client, this.name)).status);
   }
 
-  tell(change: FleetUpdate, request: FleetRequest = {}): Promise<FleetAnswer> {
+  tell(change: FleetUpdate, request: object = {}): Promise<FleetAnswer> {
     return tellFleet(this.rig.client, this.name, change, request);
   }
 

@@ -1,10 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { startFleet } from '../../client/temporal/fleet.ts';
-import type { FleetStatus, PlannedVolume } from '../../contract/fleet.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { showFleet, startFleet } from '../../client/temporal/fleet.ts';
+import type { PlannedVolume } from '../../contract/fleet.ts';
 import { packVolumes } from '../../contract/fleet-volumes.ts';
 import { rawFile, type Stage } from '../stage.ts';
 import { median, rounded } from '../statistics.ts';
+import { cpuSeconds } from './cpu.ts';
 import { type Memory, watchMemory } from './memory.ts';
 
 const BYTES = 2 ** 20;
@@ -16,6 +18,8 @@ export type FleetRun = {
   done: number;
   seconds: number;
   secondsPerVolume: number;
+  /** Of the worker with its copiers; what else the machine does plays no part in it. */
+  cpuSecondsPerVolume: number;
   /** Events in the history of each run of the fleet's own workflow. */
   parentEvents: number[];
   /** Of one copy, the median over the first hundred: events, and bytes of history. */
@@ -52,6 +56,19 @@ async function parentEvents({ client }: Stage, workflowId: string): Promise<numb
   return events;
 }
 
+/** Nobody decides here: a fleet that waits for a person is an error. */
+async function untilOver({ client }: Stage, name: string) {
+  for (;;) {
+    const { view, status } = await showFleet(client, name);
+    if (status?.phase === 'done' && view.endedAt !== undefined) {
+      return { status, endedAt: view.endedAt };
+    }
+    const because = status?.state.stopped?.because;
+    if (because !== undefined) throw new Error(`${because}: ${JSON.stringify(status?.failed)}`);
+    await sleep(2_000);
+  }
+}
+
 /** Carries out a fleet of so many volumes of 1 MiB, AT_ONCE at a time. */
 export async function measureFleet(stage: Stage, count: number): Promise<FleetRun> {
   const { client, config } = stage;
@@ -67,19 +84,22 @@ export async function measureFleet(stage: Stage, count: number): Promise<FleetRu
     ...{ limits: { total: AT_ONCE }, stop: { failures: 1 }, windows: [], timeZone: 'UTC' },
   };
   const memory = watchMemory(stage.worker.pid);
-  const startedAt = performance.now();
+  const { pid } = stage.worker;
+  const cpuBefore = await cpuSeconds(pid);
   const { workflowId } = await startFleet(client, {
     order,
     volumes: packVolumes(volumes),
     timeLimits: config.limits,
   });
-  const result = (await client.workflow.getHandle(workflowId).result()) as FleetStatus;
-  const seconds = (performance.now() - startedAt) / 1000;
+  const { status, endedAt } = await untilOver(stage, name);
+  const seconds = (Date.parse(endedAt) - Date.parse(status.state.startedAt)) / 1000;
+  const cpu = (await cpuSeconds(pid)) - cpuBefore;
   return {
     volumes: count,
-    done: result.counts.done,
+    done: status.counts.done,
     seconds: rounded(seconds, 1),
     secondsPerVolume: rounded(seconds / count, 3),
+    cpuSecondsPerVolume: rounded(cpu / count, 3),
     parentEvents: await parentEvents(stage, workflowId),
     ...(await historyOf(stage, ids.slice(0, 100))),
     memory: memory(),

@@ -6,10 +6,15 @@ import type { FleetBench } from './report.ts';
 const list = (numbers: readonly number[]): string => numbers.join(', ');
 
 function fleetTable({ fleets }: FleetBench): string {
-  const header = ['volumes', 'done', 'seconds', 'seconds a volume', 'events of each run', 'MiB'];
+  const header = ['volumes', 'done', 'seconds', 'a volume', 'CPU a volume', 'events', 'MiB'];
   const rows = fleets.map((fleet) => [
     ...[String(fleet.volumes), String(fleet.done), fleet.seconds.toFixed(1)],
-    ...[fleet.secondsPerVolume.toFixed(2), list(fleet.parentEvents), String(fleet.memory.maximum)],
+    ...[
+      fleet.secondsPerVolume.toFixed(2),
+      fleet.cpuSecondsPerVolume.toFixed(2),
+      list(fleet.parentEvents),
+      String(fleet.memory.maximum),
+    ],
   ]);
   return table(header, rows, 0);
 }
@@ -103,7 +108,8 @@ export function scalePage(report: FleetBench): string {
     `Volumes of 1 MiB with random data on \`file\` storage, ${report.atOnce} at a time, each verified in full and`,
     'certified. One process is worker and mover, one is the Temporal dev server with SQLite, and all of',
     'them share the cores with the copiers: this is the cost of everything but bytes. The small fleet is',
-    'measured first, after one that warms up. MiB is the resident memory of the worker at most.',
+    'measured first, after one that warms up. CPU is the seconds of the worker with its copiers, events are',
+    'those of each run of the fleet, and MiB is the resident memory of the worker at most.',
     '',
     machineTable(report),
     '',

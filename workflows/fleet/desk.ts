@@ -1,7 +1,6 @@
 import { defineQuery, defineUpdate, setHandler } from '@temporalio/workflow';
 import { describeError } from '../../contract/errors.ts';
 import {
-  type CancelRequest,
   FLEET_STATUS_QUERY,
   FLEET_UPDATES,
   type FleetAnswer,
@@ -10,19 +9,9 @@ import {
   type FleetStatus,
   type FleetUpdate,
   MAX_AT_ONCE,
-  type ResizeRequest,
-  type RetryRequest,
 } from '../../contract/fleet.ts';
 import { failureOf } from '../faults.ts';
-
-/** What a fleet does when it is told to; each answers what came of it. */
-export type Told = {
-  pause: (request: FleetRequest) => FleetAnswer;
-  resume: (request: FleetRequest) => FleetAnswer;
-  resize: (request: ResizeRequest) => FleetAnswer;
-  cancel: (request: CancelRequest) => FleetAnswer;
-  retry: (request: RetryRequest) => FleetAnswer;
-};
+import type { Said, Told } from './answers.ts';
 
 const DESCRIPTIONS: Record<FleetUpdate, string> = {
   pause: 'Begin no more volumes; copies at work go on to their end',
@@ -68,18 +57,26 @@ function whyUnreadable(update: FleetUpdate, request: unknown): string | undefine
   return update === 'resize' ? whyBadLimits(request['limits']) : undefined;
 }
 
-/** Where people tell a fleet what they want, and ask how it is. `refusal`: why it is too late. */
-export function openDesk(
-  name: string,
-  told: Told,
-  refusal: (update: FleetUpdate) => string | undefined,
-  status: () => FleetStatus,
-): void {
+export type Desk = {
+  told: Told;
+  /** Why it is too late; undefined when it is not. */
+  refusal: (update: FleetUpdate) => string | undefined;
+  status: () => FleetStatus;
+  onTold: () => void;
+};
+
+/** Where people tell a fleet what they want, and ask how it is. */
+export function openDesk(name: string, { told, refusal, status, onTold }: Desk): void {
+  const tell = (update: FleetUpdate, request: FleetRequest): FleetAnswer => {
+    const act = told[update] as (request: FleetRequest) => Said;
+    const said = act(request);
+    onTold();
+    return { ...said, phase: status().phase };
+  };
   for (const update of FLEET_UPDATES) {
-    const act = told[update] as (request: FleetRequest) => FleetAnswer;
     setHandler(
       defineUpdate<FleetAnswer, [FleetRequest | undefined]>(update),
-      (request) => act(request ?? {}),
+      (request) => tell(update, request ?? {}),
       {
         description: DESCRIPTIONS[update],
         validator: (request) => {
@@ -93,10 +90,4 @@ export function openDesk(
   setHandler(defineQuery<FleetStatus>(FLEET_STATUS_QUERY), status, {
     description: 'Counts, waves, what is parked and what failed',
   });
-}
-
-/** With limits of 0 taken away. */
-export function resized(limits: FleetLimits, wanted: Partial<FleetLimits>): FleetLimits {
-  const all = Object.entries({ ...limits, ...wanted });
-  return Object.fromEntries(all.filter(([, limit]) => limit > 0)) as FleetLimits;
 }

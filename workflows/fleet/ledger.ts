@@ -35,8 +35,9 @@ export class Ledger {
   readonly #waves: [wave: number, places: number[]][];
   /** Running and parked ones. */
   readonly open = new Set<number>();
-  /** Of these nobody but a look tells that they have ended. */
-  readonly adopted = new Set<number>();
+  readonly #adopted = new Set<number>();
+  /** Counts copies that were taken over, so that whoever watches hears of them. */
+  adoptions = 0;
   bytesDone = 0;
 
   constructor(
@@ -60,7 +61,7 @@ export class Ledger {
       if (this.state(place) === 'done') this.bytesDone += this.volume(place).sizeBytes;
     }
     // Whoever began them before is not told to this run.
-    for (const place of this.open) this.adopted.add(place);
+    for (const place of this.open) this.#adopted.add(place);
   }
 
   volume(place: number): PlannedVolume {
@@ -77,6 +78,35 @@ export class Ledger {
 
   placeOf(workflowId: string): number | undefined {
     return this.#places.get(workflowId);
+  }
+
+  /** Workflow ids of the copies in that state. */
+  openIn(state: 'running' | 'parked'): string[] {
+    const places = [...this.open].filter((place) => this.state(place) === state);
+    return places.map((place) => this.workflowId(place));
+  }
+
+  /** Takes over a copy that is open; nobody but a look tells that it has ended. */
+  adopt(place: number): void {
+    this.#adopted.add(place);
+    this.adoptions += 1;
+    this.set(place, 'running');
+  }
+
+  isAdopted(place: number): boolean {
+    return this.#adopted.has(place);
+  }
+
+  get isOver(): boolean {
+    return this.open.size === 0 && this.wave === undefined;
+  }
+
+  /** Of those that wait or are at work. */
+  get bytesLeft(): number {
+    return this.volumes.reduce(
+      (sum, { sizeBytes }, place) => (this.#isOne(HOLDS, place) ? sum + sizeBytes : sum),
+      0,
+    );
   }
 
   get letters(): string {
@@ -135,7 +165,7 @@ export class Ledger {
       return;
     }
     this.open.delete(place);
-    this.adopted.delete(place);
+    this.#adopted.delete(place);
     if (state !== 'failed') this.#failures.delete(place);
     if (state === 'done') this.bytesDone += this.volume(place).sizeBytes;
   }

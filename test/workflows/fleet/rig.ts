@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -111,9 +111,18 @@ export class FleetRig {
     return fleet;
   }
 
-  /** Tells a copy to go on. */
+  /** Tells a copy to go on, as soon as there is one: its fleet counts it a moment earlier. */
   async goOn(id: string): Promise<void> {
-    await this.client.workflow.getHandle(`copy/a:${id}`).signal('goOn');
+    const copy = this.client.workflow.getHandle(`copy/a:${id}`);
+    await until(`a copy of ${id}`, async () => {
+      try {
+        await copy.signal('goOn');
+        return true;
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        return false;
+      }
+    });
   }
 
   /** How often a volume was copied, whoever began it. */

@@ -17,9 +17,8 @@ async function start({ config }: Context, file: string): Promise<Outcome> {
   const { startFleet } = await import('./temporal/fleet.ts');
   return withClient(config, async (client) => {
     const backends = backendsOf(volumes).map((backend) => ({ backend, id: '' }));
-    for (const host of new Set(volumes.map((volume) => volume.host))) {
-      await assertKnown(client, config, backends, [host]);
-    }
+    const hosts = new Set(volumes.map(({ host }) => host));
+    await assertKnown(client, config, backends, [...hosts]);
     const input = { order, volumes: packed, timeLimits: config.limits };
     const { already, ...started } = await startFleet(client, input);
     const said = already ? 'runs already' : `copies ${volumes.length} volumes`;

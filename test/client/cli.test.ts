@@ -59,7 +59,7 @@ describe('bad usage', () => {
     const run = await dray(['copy', 'file:a', 'file:a']);
     expect(run.stdout).toBe('');
     expect(run.stderr).toContain('file:a');
-    expect(run.stderr).toContain('Name two different volumes.');
+    expect(run.stderr).toContain('Name two volumes with bytes of their own');
   });
 
   it('help and version are no errors', async () => {

@@ -37,6 +37,13 @@ function kill(pid: number): void {
   }
 }
 
+/** Kills it as soon as it is ready, if it gets so far. */
+async function killOnce(pid: number, isReady: (pid: number) => boolean): Promise<void> {
+  const deadline = performance.now() + 1000;
+  while (!isReady(pid) && performance.now() < deadline) await sleep(1);
+  if (isReady(pid)) kill(pid);
+}
+
 /** Calls back with each copier from the share on, at first after a while. */
 function atShare(run: CopyRun, { from, later }: Interruption, act: (pid: number) => void): void {
   let wait = later;
@@ -55,8 +62,15 @@ async function tear(run: CopyRun, left: number): Promise<void> {
   await writeFile(file, whole.subarray(0, Math.floor(left * whole.length)));
 }
 
-/** An attempt that is interrupted; fails where it was not. Answers how it ended. */
-export async function interrupted(run: CopyRun, what: Interruption): Promise<unknown> {
+/**
+ * An attempt that is interrupted; fails where it was not. Answers how it ended. `isReady` is waited
+ * for before a copier is killed.
+ */
+export async function interrupted(
+  run: CopyRun,
+  what: Interruption,
+  isReady: (pid: number) => boolean = () => true,
+): Promise<unknown> {
   const abort = new AbortController();
   const stop = new Error('stop it');
   const { runId, control } = run.wishes;
@@ -66,7 +80,7 @@ export async function interrupted(run: CopyRun, what: Interruption): Promise<unk
   atShare(run, what, (pid) => {
     if (what.how === 'abort') abort.abort(stop);
     else if (what.how === 'pause') pause = writeControl(run.state, copy, { version, paused: true });
-    else kill(pid);
+    else void killOnce(pid, isReady);
   });
   const ending = await runCopy({ ...run, signal: abort.signal }).catch((error: unknown) => error);
   if (what.how === 'abort') expect(ending).toBe(stop);

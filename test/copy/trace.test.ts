@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -240,11 +241,18 @@ describe.each(['dd', 'direct', 'file'] as const)('what engine %s does once more'
         source: await rig.file('a', bytes),
         destination: await rig.file('b', bytes, 0),
       };
-      const planned = await rig.plan(ends, { engine, bytesPerSecond: 6 * MIB });
+      // Each of dd's ranges lasts long enough for a kill that waits.
+      const small = engine === 'dd' ? { blockSize: '512' } : {};
+      const planned = await rig.plan(ends, { engine, bytesPerSecond: 6 * MIB, ...small });
       const plan = { ...planned, throttle: { value: 'paced' as const, because: 'test' } };
       vi.stubEnv('PATH', await traceCopiers(rig, rig.path('traces')));
       const first = rig.run(plan, ends);
-      await interrupted(first, { how, from: 0.2, later: 0, left: 0 });
+      // strace would wait for ever for one that was killed before it was attached to it.
+      const isTraced = (pid: number): boolean => {
+        const file = statSync(join(rig.path('traces'), String(pid)), { throwIfNoEntry: false });
+        return (file?.size ?? 0) > 0;
+      };
+      await interrupted(first, { how, from: 0.2, later: 0, left: 0 }, isTraced);
       const before = await tracesIn(rig.path('traces'), ends);
       const journal = join(copierDirectory(rig.state, VOLUMES.destination), 'checkpoint.json');
       const { text } = JSON.parse(await readFile(journal, 'utf8')) as { text: string };

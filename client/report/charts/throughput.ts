@@ -6,14 +6,27 @@ import { draw, LABEL, LINE, MUTED } from './draw.ts';
 const HEIGHT = 260;
 /** Ticks of less than this come closer than a second. */
 const SHORT_SECONDS = 10;
+const MOST_STEPS = 100;
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
+/** Points that are not too close to each other: what is done within a moment has no rate. */
+function apart(curve: readonly CurvePoint[]): CurvePoint[] {
+  const shortest = Math.max((curve.at(-1)?.[0] ?? 0) / MOST_STEPS, 1);
+  const kept: CurvePoint[] = [];
+  // From the end, which is to be one of them.
+  for (const point of curve.toReversed()) {
+    const next = kept[0]?.[0] ?? Infinity;
+    if (Math.min(point[0], next - point[0]) >= shortest) kept.unshift(point);
+  }
+  return kept;
+}
+
 /** Bytes a second between each point and the one before it; 0 where bytes were taken back. */
-export function ratesOf(curve: readonly CurvePoint[]): { second: number; rate: number }[] {
-  return curve.map(([at, bytes], i) => {
-    const [before, had] = curve[i - 1] ?? [0, 0];
-    const seconds = Math.max(at - before, 1) / 1000;
-    return { second: at / 1000, rate: Math.max(0, bytes - had) / seconds };
+function ratesOf(curve: readonly CurvePoint[]): { second: number; rate: number }[] {
+  const points = apart(curve);
+  return points.map(([at, bytes], i) => {
+    const [before, had] = points[i - 1] ?? [0, 0];
+    return { second: at / 1000, rate: (Math.max(0, bytes - had) / (at - before)) * 1000 };
   });
 }
 

@@ -15,8 +15,9 @@ async function swaps(): Promise<string[]> {
 }
 
 /**
- * Uses that show by the path, and of a file by its number. A process that has it open for writing is one of them, whoever
- * it is: also a target that exports the file would write beside the copy. Readers do no harm.
+ * Uses that show by the path, and of a file by its number. A process that has it open for writing
+ * is one of them, whoever it is: also a target that exports the file would write beside the copy.
+ * Readers do no harm.
  */
 async function useOfPath(path: string, file?: Inode): Promise<string | undefined> {
   const [loop] = await loopsOver(path);

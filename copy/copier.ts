@@ -48,7 +48,7 @@ async function copyMissing(
         const start = copierStarter(lease, open, group);
         await copyRanges({ run, lease, journal, report, guidance, start });
       });
-      // Of a file that was cut off meanwhile the last reads need not have been short: holes are not read.
+      // Where a file was cut off meanwhile no read need have been short: holes are not read.
       for (const [role, device] of devicesOf(run.ends)) await inspectEnd(device, role);
       return report.lanes;
     } finally {

@@ -85,9 +85,8 @@ class Silences {
  * A step that acquires or does something. Its errors end in one of four ways: what the user
  * asked for is impossible or we have a bug: thrown; retries could not finish it: parked until a
  * person decides; its host is gone: left for one that stands by, else parked until a person decides
- * or it is back; cancelled: thrown as
- * cancellation, even if the worker died meanwhile. Where a step `accepts` a `skip`, that answers
- * undefined.
+ * or it is back; cancelled: thrown as cancellation, even if the worker died meanwhile. Where a step
+ * `accepts` a `skip`, that answers undefined.
  */
 export async function forward<A, T>(
   run: Run,

@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from '../../contract/limits.ts';
 import { WORKFLOW_QUEUE } from '../../contract/queues.ts';
 import { WORKFLOWS } from '../../contract/workflows.ts';
 import { until } from '../rig/poll.ts';
-import { FleetRig, FleetUnderTest, inputOf, volumes } from './fleet/rig.ts';
+import { FleetRig, FleetUnderTest, inputOf, named, volumes } from './fleet/rig.ts';
 
 let rig: FleetRig;
 beforeAll(async () => {
@@ -17,10 +17,6 @@ beforeAll(async () => {
   rig = await FleetRig.start();
 });
 afterAll(() => rig.stop());
-
-let made = 0;
-const named = (prefix: string, count: number): string[] =>
-  Array.from({ length: count }, () => `${prefix}-f${(made += 1)}`);
 
 /** Runs of copies that were ended by somebody else than themselves. */
 async function terminated(ids: readonly string[]): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFailure } from '../../client/failure.ts';
-import { FleetRig, type FleetUnderTest, plain, volumes } from './fleet/rig.ts';
+import { FleetRig, type FleetUnderTest, named, plain, volumes } from './fleet/rig.ts';
 
 let rig: FleetRig;
 beforeAll(async () => {
@@ -9,11 +9,6 @@ beforeAll(async () => {
   rig = await FleetRig.start();
 });
 afterAll(() => rig.stop());
-
-let made = 0;
-/** Names that no other test has. */
-const named = (prefix: string, count: number): string[] =>
-  Array.from({ length: count }, () => `${prefix}-${(made += 1)}`);
 
 const idsOf = (workflowIds: readonly string[]): string[] =>
   workflowIds.map((id) => id.replace('copy/a:', '')).sort();

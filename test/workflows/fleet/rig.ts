@@ -30,6 +30,11 @@ export function volumes(
   }));
 }
 
+let made = 0;
+/** Names that no other test of the file has. */
+export const named = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, () => `${prefix}-${(made += 1)}`);
+
 /** `count` volumes that are soon done. */
 export const plain = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `v${String(i).padStart(4, '0')}`);
